@@ -1,0 +1,60 @@
+# What there is to do: reproduce, test, lint, bench. Each sets up first, which takes no time when nothing changed.
+
+PYTHON ?= python3
+UV := .uv/bin/uv
+SYNCED := .venv/.synced
+# Nothing but package caches is written outside this folder, and the Python is the one that is here.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.PHONY: reproduce setup test lint format bench docs envs showcase clean
+
+reproduce: $(SYNCED)
+	.venv/bin/snakemake --cores all
+
+setup: $(SYNCED)
+
+# The mark is made last, so that a set-up that was killed is done again.
+$(SYNCED): pyproject.toml uv.lock | .uv/.installed
+	@rm -f $@
+	$(UV) sync --locked --python $(PYTHON) --compile-bytecode
+	@touch $@
+
+.uv/.installed:
+	$(PYTHON) -m venv --clear .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
+
+test: $(SYNCED)
+	.venv/bin/pytest
+
+lint: $(SYNCED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/snakemake --lint
+	.venv/bin/nbstripout --verify notebooks/*.ipynb
+
+format: $(SYNCED)
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/snakefmt Snakefile workflow
+	.venv/bin/nbstripout notebooks/*.ipynb
+
+bench: $(SYNCED)
+	.venv/bin/python benchmarks/run.py
+
+# The configuration's page, from its schema.
+docs: $(SYNCED)
+	.venv/bin/python -c "from agop_dnc import config; print(config.markdown('workflow/schemas/config.schema.yaml'), end='')" > docs/configuration.md
+
+# The conda environment, from the lock; the library itself is used from the checkout.
+envs: $(SYNCED)
+	{ printf '# Made from uv.lock by `make envs`.\nname: agop-dnc\nchannels: [conda-forge]\n'; \
+	  printf 'dependencies:\n  - python=3.12\n  - pip\n  - pip:\n'; \
+	  $(UV) export --quiet --locked --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
+	  | sed 's/^/      - /'; } > envs/environment.yaml
+
+clean:
+	rm -rf .venv .uv

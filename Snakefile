@@ -1,0 +1,13 @@
+"""Regenerate the figures and tables of 'Average gradient outer product as a mechanism for deep neural collapse'."""
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/deep_rfm.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        figure_files(),

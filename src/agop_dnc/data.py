@@ -1,0 +1,261 @@
+"""Datasets: from scikit-learn, torchvision or a user's npz to standardised, class-ordered arrays.
+
+A dataset is prepared once (:func:`prepare`, :func:`save`) and kept as the images it came with, uint8 where they are, beside
+the mean and standard deviation of its training pixels; :meth:`Dataset.arrays` standardises, in float64.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .errors import UserError, did_you_mean
+from .randomness import generator
+
+SKLEARN_POINTS = 1500  # of the digits' 1,797, by default; the others are for testing
+TORCHVISION_POINTS = 50_000  # the paper's "first 50,000 training points"
+TORCHVISION = {"mnist": "MNIST", "cifar10": "CIFAR10", "svhn": "SVHN"}
+
+Images = NDArray[Any]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What models are given: float64 points, standardised, flattened channels first, and integer labels 0 … K−1.
+
+    x_train: N×d ordered by class (stable); y_train: N; x_test, y_test: the test points in their own order, M×d and M, M
+    may be 0. image_shape: (channels, height, width), with product d.
+    """
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    image_shape: tuple[int, int, int]
+
+    def to(self, device: torch.device) -> Arrays:
+        """The same on another device."""
+        tensors = (self.x_train, self.y_train, self.x_test, self.y_test)
+        return Arrays(*(tensor.to(device) for tensor in tensors), image_shape=self.image_shape)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images N×C×H×W with labels 0 … K−1, ordered by class, and the training pixels' mean and unbiased standard deviation."""
+
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    def arrays(self) -> Arrays:
+        """Standardised per pixel with the training statistics (paper, Appendix D); constant pixels become 0."""
+        _, channels, height, width = self.x_train.shape
+        return Arrays(
+            self._standardised(self.x_train),
+            torch.from_numpy(self.y_train),
+            self._standardised(self.x_test),
+            torch.from_numpy(self.y_test),
+            (channels, height, width),
+        )
+
+    def with_random_labels(self, seed: int) -> Dataset:
+        """The same points with labels drawn afresh: the dataset's own labels in random order, so class sizes stay.
+
+        Test labels are drawn likewise. The points are put in order of their new classes.
+        """
+        drawn = [
+            y[torch.randperm(len(y), generator=generator(seed, "random labels", part)).numpy()]
+            for part, y in (("train", self.y_train), ("test", self.y_test))
+        ]
+        order = np.argsort(drawn[0], kind="stable")
+        return Dataset(self.x_train[order], drawn[0][order], self.x_test, drawn[1], self.mean, self.std)
+
+    def _standardised(self, images: Images) -> Tensor:
+        scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
+        return torch.from_numpy(((images - self.mean) * scale).reshape(len(images), -1))
+
+
+def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", download: bool = False) -> Dataset:
+    """Read one dataset as its settings say: the first n training points, those of a subset if wanted, ordered by class.
+
+    name: what the configuration calls it. settings: its entry there, `source` and what goes with it (the configuration's
+    schema describes each key). root, download: where torchvision's datasets are, and whether to fetch one that is not.
+    Raises UserError for anything wrong with the data, naming dataset and remedy.
+    """
+    raw = _READERS[settings["source"]](name, settings, Path(root), download)
+    x_train, x_test = _images(name, "x_train", raw["x_train"]), _images(name, "x_test", raw["x_test"])
+    y_train, y_test = (_labels(name, part, raw[part]) for part in ("y_train", "y_test"))
+    for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        if len(x) != len(y):
+            raise UserError(f"dataset {name}: x_{part} has {len(x):,} points but y_{part} has {len(y):,}; give one label a point")
+    if len(x_test) and x_test.shape[1:] != x_train.shape[1:]:
+        raise UserError(
+            f"dataset {name}: test images are {x_test.shape[1:]} but training images {x_train.shape[1:]}; make them alike"
+        )
+    n = settings.get("n") or default_points(settings["source"], len(x_train))
+    if n > len(x_train):
+        raise UserError(f"dataset {name}: n is {n:,} but it has {len(x_train):,} training points; lower n")
+    if settings["source"] == "sklearn":  # has no split of its own
+        x_test, y_test = x_train[n:], y_train[n:]
+    kept = _chosen(name, y_train[:n], settings.get("per_class"))
+    x_train, y_train = x_train[kept], y_train[kept]
+    classes = _classes(name, y_train)
+    known = np.isin(y_test, classes)
+    n_test = min(n, int(known.sum())) if settings.get("n_test") is None else settings["n_test"]
+    if n_test > known.sum():
+        raise UserError(f"dataset {name}: n_test is {n_test:,} but it has {int(known.sum()):,} test points; lower n_test")
+    x_test, y_test = x_test[known][:n_test], np.searchsorted(classes, y_test[known][:n_test])
+    mean = x_train.mean(0, dtype=np.float64)
+    return Dataset(x_train, np.searchsorted(classes, y_train), x_test, y_test, mean, _standard_deviation(x_train, mean))
+
+
+def default_points(source: str, available: int) -> int:
+    """How many training points are used where the configuration does not say."""
+    return {"sklearn": SKLEARN_POINTS, "torchvision": TORCHVISION_POINTS}.get(source, available)
+
+
+def save(dataset: Dataset, path: str | Path) -> None:
+    """Write a dataset as an npz; equal datasets give equal bytes, and the file is whole or not there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **vars(dataset))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | Path) -> Dataset:
+    """Read what :func:`save` wrote."""
+    with np.load(path) as file:
+        return Dataset(**{field.name: file[field.name] for field in fields(Dataset)})
+
+
+def _read_sklearn(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> dict[str, Any]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = digits.images.astype(np.uint8)  # grey levels 0 … 16
+    return {"x_train": x, "y_train": digits.target, "x_test": x[:0], "y_test": digits.target[:0]}
+
+
+def _read_torchvision(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> dict[str, Any]:
+    import torchvision.datasets
+
+    known = settings.get("dataset", name)
+    if known not in TORCHVISION:
+        raise UserError(f"dataset {name}: torchvision's '{known}' is not among those known here{did_you_mean(known, TORCHVISION)}")
+    kind = getattr(torchvision.datasets, TORCHVISION[known])
+    arguments = [{"split": "train"}, {"split": "test"}] if known == "svhn" else [{"train": True}, {"train": False}]
+    try:
+        train, test = (kind(root, download=download, **argument) for argument in arguments)
+    except Exception as error:  # torchvision raises whatever its readers and the network do
+        raise UserError(_torchvision_trouble(name, root, download, error)) from error
+
+    def parts(split: Any) -> tuple[Images, Labels]:
+        x = np.asarray(split.data)
+        # SVHN comes channels first; images here are channels last until _images has seen them.
+        return (x.transpose(0, 2, 3, 1) if known == "svhn" else x), np.asarray(getattr(split, "targets", getattr(split, "labels", None)))
+
+    (x_train, y_train), (x_test, y_test) = parts(train), parts(test)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def _torchvision_trouble(name: str, root: Path, download: bool, error: Exception) -> str:
+    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+    if download:
+        return f"dataset {name}: downloading to {root} failed ({reason}); check the network, or put the files there and try again"
+    return (
+        f"dataset {name}: no whole copy of it is under {root} ({reason}); "
+        "set data.root to where it is, or data.download: true after deleting what is damaged"
+    )
+
+
+def _read_npz(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> dict[str, Any]:
+    path = Path(settings["path"])
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in ("x_train", "y_train", "x_test", "y_test") if key in file}
+    except FileNotFoundError as error:
+        raise UserError(f"dataset {name}: there is no file {path}; mend its path in the configuration") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"dataset {name}: {path} cannot be read as npz ({error}); write it again with numpy.savez") from error
+    for key in ("x_train", "y_train"):
+        if key not in arrays:
+            raise UserError(f"dataset {name}: {path} has no array {key}; add it with numpy.savez(path, x_train=…, y_train=…)")
+    if ("x_test" in arrays) != ("y_test" in arrays):
+        raise UserError(f"dataset {name}: {path} has only one of x_test and y_test; give both or neither")
+    arrays.setdefault("x_test", arrays["x_train"][:0])
+    arrays.setdefault("y_test", arrays["y_train"][:0])
+    return arrays
+
+
+_READERS = {"sklearn": _read_sklearn, "torchvision": _read_torchvision, "npz": _read_npz}
+
+
+def _images(name: str, part: str, x: Images) -> Images:
+    """N×H×W[×C] images, or N×d vectors, as N×C×H×W."""
+    if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
+        raise UserError(f"dataset {name}: {part} holds {x.dtype}; give uint8 or floating-point numbers")
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+        raise UserError(f"dataset {name}: {part} holds NaN or infinite values; remove or replace them")
+    shapes = {2: lambda: x[:, None, None, :], 3: lambda: x[:, None], 4: lambda: x.transpose(0, 3, 1, 2)}
+    if x.ndim not in shapes or 0 in x.shape[1:]:
+        raise UserError(f"dataset {name}: {part} has shape {x.shape}; give N×H×W, N×H×W×C or N×d")
+    return shapes[x.ndim]()
+
+
+def _labels(name: str, part: str, y: NDArray[Any]) -> Labels:
+    whole = y.ndim == 1 and (np.issubdtype(y.dtype, np.integer) or (np.issubdtype(y.dtype, np.floating) and (y == np.round(y)).all()))
+    if not whole:
+        raise UserError(f"dataset {name}: {part} must be one whole number a point, not {y.dtype} of shape {y.shape}")
+    return y.astype(np.int64)
+
+
+def _chosen(name: str, y: Labels, per_class: list[int] | None) -> NDArray[np.int64]:
+    """Indices of the points to keep, ordered by class: all, or the first so many of each class."""
+    order = np.argsort(y, kind="stable")
+    if per_class is None:
+        return order
+    classes, counts = np.unique(y, return_counts=True)
+    if len(per_class) != len(classes):
+        raise UserError(f"dataset {name}: per_class gives {len(per_class)} counts for {len(classes)} classes; give one a class")
+    for label, wanted, there in zip(classes, per_class, counts, strict=True):
+        if wanted > there:
+            raise UserError(f"dataset {name}: per_class wants {wanted} points of class {label}, which has {there}; lower it")
+    return np.concatenate([order[y[order] == label][:wanted] for label, wanted in zip(classes, per_class, strict=True)])
+
+
+def _classes(name: str, y: Labels) -> Labels:
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise UserError(f"dataset {name}: its training points are all of one class; neural collapse needs at least 2")
+    if counts.min() < 2:
+        rare = classes[counts.argmin()]
+        raise UserError(f"dataset {name}: class {rare} has {counts.min()} training point; give it at least 2, or raise n")
+    return classes
+
+
+def _standard_deviation(x: Images, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per pixel, with N − 1, a few images at a time so that 50,000 stay uint8; exactly 0 for a constant pixel."""
+    total = np.zeros_like(mean)
+    for start in range(0, len(x), 1000):
+        total += np.square(x[start : start + 1000] - mean).sum(0)
+    return np.where((x == x[0]).all(0), 0.0, np.sqrt(total / (len(x) - 1)))

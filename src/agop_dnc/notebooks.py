@@ -1,0 +1,58 @@
+"""Rendering notebooks: run with parameters, then freed of whatever differs from run to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+
+# Code is folded away: a reader comes for the figure.
+_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
+{% block input_group %}<details class="code"><summary>code</summary>{{ super() }}</details>{% endblock input_group %}
+{% block html_head %}{{ super() }}<style>details.code > summary { color: #777; font-size: 80%; cursor: pointer; }
+.jp-RenderedHTMLCommon table { font-size: 12px; }</style>{% endblock html_head %}
+"""
+
+
+def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Path, html: str | Path) -> None:
+    """Run the notebook `source` with `parameters` in the working directory, and write it as ipynb and as HTML.
+
+    Two runs with equal results write equal bytes: no times, ids or versions are left in. The HTML needs no network.
+    Raises papermill's PapermillExecutionError where a cell fails; then nothing is written.
+    """
+    partial = Path(notebook).with_suffix(".partial.ipynb")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(source, partial, parameters=dict(parameters), kernel_name="python3", progress_bar=False)
+        rendered = nbformat.read(partial, as_version=4)
+    finally:
+        partial.unlink(missing_ok=True)
+    _forget_the_run(rendered)
+    rendered.metadata["title"] = parameters.get("title", Path(notebook).stem)
+    exporter = HTMLExporter(raw_template=_TEMPLATE, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    _write(html, exporter.from_notebook_node(rendered)[0])
+    del rendered.metadata["title"]
+    _write(notebook, nbformat.writes(rendered) + "\n")
+
+
+def _forget_the_run(notebook: nbformat.NotebookNode) -> None:
+    """Drop times and versions, number the cells' ids, and keep of their metadata only the tags."""
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": notebook.metadata.get("kernelspec", {}), "language_info": {"name": "python"}}
+    )
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        cell.metadata = nbformat.from_dict({"tags": cell.metadata.get("tags", [])})
+
+
+def _write(path: str | Path, text: str) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,123 @@
+"""NC metrics against closed forms and brute force."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from agop_dnc import metrics
+
+
+def simplex(K, d):
+    """K unit vectors in d dimensions with inner products −1/(K−1), turned by a random rotation."""
+    centred = torch.eye(K, dtype=torch.float64) - 1 / K
+    rotation = torch.linalg.qr(torch.randn(d, d, dtype=torch.float64, generator=torch.Generator().manual_seed(K)))[0]
+    return math.sqrt(K / (K - 1)) * centred @ rotation[:K]
+
+
+@pytest.mark.parametrize("K", [2, 3, 10])
+def test_exact_collapse_to_a_simplex_is_zero_in_every_metric(K):
+    y = torch.arange(K).repeat_interleave(5)
+    means = simplex(K, 16) + 3.0  # shifted: only differences from the global mean count
+    X = means[y]
+    values = metrics.collapse(X, y)
+    assert max(values.values()) < 1e-13, values
+    A = means - means.mean(0)
+    assert metrics.nc3(7 * A, X, y) < 1e-13
+    assert metrics.nc4((X - means.mean(0)) @ A.T, X, y) == 0
+
+
+def test_isotropic_clouds_have_nc1_of_the_ratio_of_traces(draw):
+    K, d, n, sigma = 4, 6, 50_000, 0.7
+    y = torch.arange(K).repeat_interleave(n)
+    means = simplex(K, d)
+    X = means[y] + sigma * draw(K * n, d)
+    # tr Σ_W → dσ², tr Σ_B → 1; 2·10⁵ points leave relative errors of 1/sqrt(N·d) ~ 1e-3.
+    assert metrics.nc1(X, y) == pytest.approx(d * sigma**2, rel=5e-3)
+    # Σ_B has K−1 equal eigenvalues 1/(K−1): (1/K)·(K−1)·σ²·(K−1).
+    assert metrics.nc1_pinv(X, y) == pytest.approx(sigma**2 * (K - 1) ** 2 / K, rel=5e-3)
+
+
+def test_unbalanced_classes_against_the_covariances_written_out(rng):
+    counts, d = [3, 17, 8, 2], 5
+    y = np.repeat(np.arange(4), counts)
+    X = rng.normal(size=(len(y), d)) + y[:, None]
+    means = np.array([X[y == c].mean(0) for c in range(4)])
+    centre = means.mean(0)
+    within = sum(np.outer(x - means[c], x - means[c]) for x, c in zip(X, y, strict=True)) / len(X)
+    between = sum(np.outer(m - centre, m - centre) for m in means) / 4
+    values = metrics.collapse(torch.from_numpy(X), torch.from_numpy(y))
+    mu = (means - centre) / np.linalg.norm(means - centre, axis=1, keepdims=True)
+    etf = 4 / 3 * np.eye(4) - 1 / 3
+    slides = mu @ mu.T / np.linalg.norm(mu @ mu.T) - (np.eye(4) - 1 / 4) / np.sqrt(3)
+    # Sums of some hundred float64 terms.
+    assert values["nc1"] == pytest.approx(np.trace(within) / np.trace(between), rel=1e-12)
+    assert values["nc1_pinv"] == pytest.approx(np.trace(within @ np.linalg.pinv(between)) / 4, rel=1e-10)
+    assert values["nc2"] == pytest.approx(np.linalg.norm(mu @ mu.T - etf), rel=1e-12)
+    assert values["nc2_mse"] == pytest.approx(np.mean((mu @ mu.T - etf) ** 2), rel=1e-12)
+    assert values["nc2_normalised"] == pytest.approx(np.linalg.norm(slides), rel=1e-12)
+
+
+def test_each_metric_alone_equals_its_value_among_all(draw):
+    X, y = draw(30, 4), torch.arange(30) % 3
+    for name, value in metrics.collapse(X, y).items():
+        assert getattr(metrics, name)(X, y) == value
+
+
+def test_nc4_counts_the_points_where_output_and_nearest_mean_part(draw):
+    X, y = draw(40, 3), torch.arange(40) % 4
+    nearest = torch.cdist(X, metrics.class_means(X, y)).argmin(1)
+    output = torch.nn.functional.one_hot(nearest).double()
+    output[:10] = output[:10].roll(1, dims=1)
+    assert metrics.nc4(output, X, y) == 0.25
+
+
+def test_coincident_class_means_are_infinitely_uncollapsed():
+    X = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]])
+    assert metrics.nc1(X, torch.tensor([0, 0, 1, 1])) == math.inf
+    assert math.isnan(metrics.nc1(0 * X, torch.tensor([0, 0, 1, 1])))
+
+
+def test_gram_matrix_of_collapsed_data_has_ones_and_minus_one_over_k_minus_one():
+    y = torch.arange(5).repeat_interleave(3)
+    G = metrics.centred_gram(simplex(5, 8)[y] + 1.0, y)
+    expected = torch.where(y[:, None] == y, 1.0, -0.25).double()
+    torch.testing.assert_close(G, expected, atol=1e-13, rtol=0)
+
+
+def test_gram_matrix_of_unbalanced_classes_is_centred_by_the_mean_of_class_means():
+    # One class has nine times the other's points; by the mean of the samples the cosine would be −1 all the same, so look
+    # at three classes, where it would not.
+    y = torch.tensor([0] * 9 + [1] + [2])
+    G = metrics.centred_gram(simplex(3, 4)[y], y)
+    assert float(G[0, 9]) == pytest.approx(-0.5, abs=1e-13)
+
+
+def test_thinned_gram_is_the_gram_cut_to_the_kept_samples(draw):
+    X, y = draw(60, 3), torch.arange(6).repeat_interleave(10)
+    kept = metrics.thin(y, 20)
+    torch.testing.assert_close(metrics.centred_gram(X, y, kept), metrics.centred_gram(X, y)[kept][:, kept])
+
+
+@pytest.mark.parametrize("at_most", [10, 37, 100, 1000])
+def test_thinning_keeps_every_class_and_its_share(at_most):
+    y = torch.arange(10).repeat_interleave(torch.tensor([150, 120, 90, 80, 70, 60, 50, 40, 30, 20]))
+    kept = metrics.thin(y, at_most)
+    assert len(kept) <= at_most
+    assert (kept.diff() > 0).all()
+    assert len(y[kept].unique()) == 10
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (torch.zeros(3), torch.zeros(3, dtype=torch.int64), "must be N×d"),
+        (torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64), "3 integers"),
+        (torch.zeros(3, 2), torch.zeros(3), "int64"),
+        (torch.zeros(3, 2), torch.tensor([0, 2, 2]), "class 1 has no point"),
+    ],
+)
+def test_what_is_not_labelled_features_is_refused(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.nc1(X, y)

@@ -1,0 +1,98 @@
+"""The configuration, names of files, and helpers of the other rules."""
+
+import ast
+import fcntl
+import hashlib
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.8")
+
+REPOSITORY = Path(workflow.basedir)
+LIBRARY = REPOSITORY / "src" / "agop_dnc"
+ENVIRONMENT = str(REPOSITORY / "envs" / "environment.yaml")
+sys.path.insert(0, str(LIBRARY.parent))
+
+from agop_dnc import config as configuration
+from agop_dnc.errors import UserError
+
+
+def stop(message):
+    """End with one sentence: a WorkflowError would add where in the Snakefile it was raised."""
+    sys.exit(f"Error: {message}")
+
+
+# Snakemake merges several files and the default one key by key; here a named mapping or a list replaces another whole.
+try:
+    config = configuration.load(
+        workflow.overwrite_configfiles or [REPOSITORY / "config.yaml"],
+        REPOSITORY / "workflow" / "schemas" / "config.schema.yaml",
+        workflow.config_settings.config,
+    )
+except UserError as error:
+    stop(error)
+
+RESULTS = f"results/{config['run']}"
+FIGURES = f"figures/{config['run']}"
+SEEDS = config["seeds"]
+# What `rule all` asks for; each stage adds its own.
+TABLES = []
+
+
+wildcard_constraints:
+    dataset="|".join(config["datasets"]),
+    activation="|".join(config["deep_rfm"]["activations"]),
+    seed=r"\d+",
+    figure=r"figure_\w+",
+
+
+def hold_the_folder():
+    """Let one run at a time work in this folder, and clear what a killed one left locked.
+
+    The lock is the operating system's and ends with the process. Whoever holds it knows that no other run is alive, so
+    that a lock of Snakemake's own is a killed run's; whoever does not leaves the refusal to Snakemake.
+    """
+    Path(".snakemake").mkdir(exist_ok=True)
+    hold = open(".snakemake/agop_dnc.lock", "w")
+    try:
+        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return hold
+    for lock in Path(".snakemake/locks").glob("*.lock"):
+        lock.unlink(missing_ok=True)
+    return hold
+
+
+if workflow.is_main_process and not workflow.storage_settings is None:
+    folder_lock = hold_the_folder()
+
+
+def library_hash(*modules):
+    """A hash of modules of the library and of those they import, so that a changed one re-runs the jobs that use it."""
+    wanted, seen = list(modules), {}
+    while wanted:
+        name = wanted.pop()
+        if name in seen:
+            continue
+        seen[name] = (LIBRARY / f"{name}.py").read_bytes()
+        for node in ast.walk(ast.parse(seen[name])):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                wanted += [node.module] if node.module else [alias.name for alias in node.names]
+    return hashlib.sha256(b"".join(seen[name] for name in sorted(seen))).hexdigest()[:16]
+
+
+def studied(study):
+    """The datasets, in the configuration's order, on which a study is run."""
+    return [name for name, settings in config["datasets"].items() if study in settings["studies"]]
+
+
+def main_only(datasets):
+    """Those of role main, or all where none is."""
+    return [name for name in datasets if config["datasets"][name]["role"] == "main"] or datasets
+
+
+def sorted_mapping(mapping):
+    """Keys in order, as a params value that only changed its order would re-run its jobs."""
+    return dict(sorted(mapping.items()))

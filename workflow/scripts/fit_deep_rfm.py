@@ -1,0 +1,32 @@
+"""Fit one Deep RFM and measure its layers."""
+
+from job import job
+
+with job(snakemake):
+    import numpy as np
+    from tqdm import tqdm
+
+    from agop_dnc import data, deep_rfm, devices, tables
+
+    params, wildcards = snakemake.params, snakemake.wildcards
+    seed = int(wildcards.seed)
+    settings = deep_rfm.Settings(activation=wildcards.activation, **params.settings)
+    device = devices.select(params.device, params.threads)
+    dataset = data.load(snakemake.input[0])
+    if params.labels == "random":
+        dataset = dataset.with_random_labels(seed)
+    arrays = dataset.arrays().to(device)
+    n, d = arrays.x_train.shape
+    needed = deep_rfm.forecast_bytes(n, d, len(arrays.x_test), settings)
+    deep_rfm.check_memory(needed, devices.available_bytes(device), n, settings.precision)
+
+    rows, grams = [], {}
+    measurements = deep_rfm.measure(arrays, settings, seed, params.gram_layers)
+    for measured in tqdm(measurements, total=settings.depth + 1, unit="layer", mininterval=1):
+        rows += measured.rows
+        grams |= {f"layer_{layer}": gram.cpu().numpy().astype(np.float16) for layer, gram in measured.grams.items()}
+    labels = {"dataset": wildcards.dataset, "activation": wildcards.activation, "seed": seed}
+    tables.write([labels | row for row in rows], tables.DEEP_RFM, snakemake.output.table)
+    if "gram" in snakemake.output.keys():
+        grams["labels"] = arrays.y_train[deep_rfm.gram_points(arrays.y_train)].cpu().numpy()
+        np.savez_compressed(snakemake.output.gram, **grams)

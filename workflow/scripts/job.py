@@ -1,0 +1,37 @@
+"""What every script of a rule runs in: output to the log, one clear line to the terminal when it fails."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# The library from this very checkout, so that a conda environment need hold only its dependencies.
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+sys.path.insert(0, str(SOURCE))
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a rule's body: stdout and stderr, of child processes too, go to the rule's log.
+
+    On an error the traceback goes to the log, one line with the rule, its wildcards, what is wrong and where the log is goes
+    to the terminal, and the process exits with 1.
+    """
+    from agop_dnc.errors import UserError
+
+    terminal = os.dup(2)
+    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            which = ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
+            line = f"Error: {snakemake.rule}{f' ({which})' if which else ''}: {reason} [log: {snakemake.log[0]}]\n"
+            os.write(terminal, line.encode("utf-8", "replace"))
+            sys.exit(1)

@@ -1,0 +1,16 @@
+"""Run a notebook with a figure's parameters; keep it, as ipynb and HTML, with nothing in it that a second run would change."""
+
+import os
+
+from job import SOURCE, job
+
+with job(snakemake):
+    # The kernel is a process of its own.
+    os.environ["PYTHONPATH"] = str(SOURCE)
+
+    from agop_dnc import notebooks
+
+    output = snakemake.output
+    parameters = dict(snakemake.params.parameters)
+    parameters |= {"files": dict(snakemake.params.files), "outputs": [output.png, output.pdf]}
+    notebooks.render(snakemake.input.notebook, parameters, output.notebook, output.html)
