@@ -1,8 +1,10 @@
 """Regenerate the figures and tables of 'Average gradient outer product as a mechanism for deep neural collapse'."""
 
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/deep_rfm.smk"
+include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/figures.smk"
 
 

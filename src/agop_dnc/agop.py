@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .kernels import Kernel, distances, row_chunks
+from .kernels import Kernel, distances, row_chunks, symmetric_square
 
 
 def kernel_agop(kernel: Kernel, X: Tensor, alpha: Tensor, r: Tensor | None = None) -> Tensor:
@@ -55,7 +55,7 @@ def _agop_by_outputs(P: Tensor, X: Tensor, alpha: Tensor) -> Tensor:
 
 def _agop_by_pairs(P: Tensor, X: Tensor, alpha: Tensor) -> Tensor:
     S = P @ alpha
-    A = P.T @ P
+    A = symmetric_square(P)
     for rows in row_chunks(len(P), 2 * P.shape[1] * P.element_size()):
         A[rows].mul_(alpha[rows] @ alpha.T)
         A[rows].sub_((S[rows] @ alpha.T).addmm_(alpha[rows], S.T).mul_(P[rows]))
@@ -72,4 +72,5 @@ def matrix_sqrt(M: Tensor) -> Tensor:
     """
     eigenvalues, vectors = torch.linalg.eigh(M)
     half = vectors * eigenvalues.clamp_(min=0).pow(0.25)
-    return half @ half.T
+    root: Tensor = half @ half.T
+    return root

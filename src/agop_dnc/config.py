@@ -34,7 +34,7 @@ def load(files: Sequence[str | Path], schema: str | Path, overrides: Mapping[str
         given = _layered(given, _read(file))
     given = _layered(given, _parsed(dict(overrides or {})))
     _check_schema(given, rules)
-    config = _filled(copy.deepcopy(given), rules)
+    config: Config = _filled(copy.deepcopy(given), rules)
     _check_datasets(config)
     _settle_gram_layers(config, given)
     _settle_overrides(config, given, "deep_rfm", "activation", "activations")
@@ -112,7 +112,9 @@ def _parsed(value: Any) -> Any:
 
 def _check_schema(given: Config, rules: Config) -> None:
     # The outermost trouble first, so that the message is about what the user wrote.
-    errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(given), key=lambda e: (len(e.path), str(list(e.path))))
+    errors = sorted(
+        jsonschema.Draft202012Validator(rules).iter_errors(given), key=lambda e: (len(e.path), str(list(e.path)))
+    )
     if errors:
         raise UserError(f"configuration: {_sentence(errors[0])}")
 
@@ -179,7 +181,9 @@ def _check_datasets(config: Config) -> None:
             raise UserError(f"configuration: datasets.{name} is of source npz and lacks the key 'path'; add it")
         for key, belongs in (("path", "npz"), ("dataset", "torchvision")):
             if key in settings and source != belongs:
-                raise UserError(f"configuration: datasets.{name}.{key} goes with source {belongs}, not {source}; remove it")
+                raise UserError(
+                    f"configuration: datasets.{name}.{key} goes with source {belongs}, not {source}; remove it"
+                )
         known = ["cifar10", "mnist", "svhn"]
         if source == "torchvision" and "dataset" not in settings and name not in known:
             hint = did_you_mean(name, known)

@@ -46,8 +46,8 @@ class Arrays:
 
     def to(self, device: torch.device) -> Arrays:
         """The same on another device."""
-        tensors = (self.x_train, self.y_train, self.x_test, self.y_test)
-        return Arrays(*(tensor.to(device) for tensor in tensors), image_shape=self.image_shape)
+        x_train, y_train = self.x_train.to(device), self.y_train.to(device)
+        return Arrays(x_train, y_train, self.x_test.to(device), self.y_test.to(device), self.image_shape)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Dataset:
 
     def _standardised(self, images: Images) -> Tensor:
         scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
-        return torch.from_numpy(((images - self.mean) * scale).reshape(len(images), -1))
+        return torch.from_numpy(((images - self.mean) * scale).reshape(len(images), self.mean.size))
 
 
 def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", download: bool = False) -> Dataset:
@@ -101,7 +101,9 @@ def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", d
     y_train, y_test = (_labels(name, part, raw[part]) for part in ("y_train", "y_test"))
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
-            raise UserError(f"dataset {name}: x_{part} has {len(x):,} points but y_{part} has {len(y):,}; give one label a point")
+            raise UserError(
+                f"dataset {name}: x_{part} has {len(x):,} points but y_{part} has {len(y):,}; give one label a point"
+            )
     if len(x_test) and x_test.shape[1:] != x_train.shape[1:]:
         raise UserError(
             f"dataset {name}: test images are {x_test.shape[1:]} but training images {x_train.shape[1:]}; make them alike"
@@ -117,7 +119,9 @@ def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", d
     known = np.isin(y_test, classes)
     n_test = min(n, int(known.sum())) if settings.get("n_test") is None else settings["n_test"]
     if n_test > known.sum():
-        raise UserError(f"dataset {name}: n_test is {n_test:,} but it has {int(known.sum()):,} test points; lower n_test")
+        raise UserError(
+            f"dataset {name}: n_test is {n_test:,} but it has {int(known.sum()):,} test points; lower n_test"
+        )
     x_test, y_test = x_test[known][:n_test], np.searchsorted(classes, y_test[known][:n_test])
     mean = x_train.mean(0, dtype=np.float64)
     return Dataset(x_train, np.searchsorted(classes, y_train), x_test, y_test, mean, _standard_deviation(x_train, mean))
@@ -161,7 +165,9 @@ def _read_torchvision(name: str, settings: Mapping[str, Any], root: Path, downlo
 
     known = settings.get("dataset", name)
     if known not in TORCHVISION:
-        raise UserError(f"dataset {name}: torchvision's '{known}' is not among those known here{did_you_mean(known, TORCHVISION)}")
+        raise UserError(
+            f"dataset {name}: torchvision's '{known}' is not among those known here{did_you_mean(known, TORCHVISION)}"
+        )
     kind = getattr(torchvision.datasets, TORCHVISION[known])
     arguments = [{"split": "train"}, {"split": "test"}] if known == "svhn" else [{"train": True}, {"train": False}]
     try:
@@ -172,14 +178,18 @@ def _read_torchvision(name: str, settings: Mapping[str, Any], root: Path, downlo
     def parts(split: Any) -> tuple[Images, Labels]:
         x = np.asarray(split.data)
         # SVHN comes channels first; images here are channels last until _images has seen them.
-        return (x.transpose(0, 2, 3, 1) if known == "svhn" else x), np.asarray(getattr(split, "targets", getattr(split, "labels", None)))
+        return (x.transpose(0, 2, 3, 1) if known == "svhn" else x), np.asarray(
+            getattr(split, "targets", getattr(split, "labels", None))
+        )
 
     (x_train, y_train), (x_test, y_test) = parts(train), parts(test)
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
 def _torchvision_trouble(name: str, root: Path, download: bool, error: Exception) -> str:
-    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+    reason = (
+        f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+    )
     if download:
         return f"dataset {name}: downloading to {root} failed ({reason}); check the network, or put the files there and try again"
     return (
@@ -191,15 +201,20 @@ def _torchvision_trouble(name: str, root: Path, download: bool, error: Exception
 def _read_npz(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> dict[str, Any]:
     path = Path(settings["path"])
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, as numpy leaves a file open that turns out not to be an npz.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {key: file[key] for key in ("x_train", "y_train", "x_test", "y_test") if key in file}
     except FileNotFoundError as error:
         raise UserError(f"dataset {name}: there is no file {path}; mend its path in the configuration") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"dataset {name}: {path} cannot be read as npz ({error}); write it again with numpy.savez") from error
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"dataset {name}: {path} cannot be read as npz ({error}); write it again with numpy.savez"
+        ) from error
     for key in ("x_train", "y_train"):
         if key not in arrays:
-            raise UserError(f"dataset {name}: {path} has no array {key}; add it with numpy.savez(path, x_train=…, y_train=…)")
+            raise UserError(
+                f"dataset {name}: {path} has no array {key}; add it with numpy.savez(path, x_train=…, y_train=…)"
+            )
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise UserError(f"dataset {name}: {path} has only one of x_test and y_test; give both or neither")
     arrays.setdefault("x_test", arrays["x_train"][:0])
@@ -223,7 +238,9 @@ def _images(name: str, part: str, x: Images) -> Images:
 
 
 def _labels(name: str, part: str, y: NDArray[Any]) -> Labels:
-    whole = y.ndim == 1 and (np.issubdtype(y.dtype, np.integer) or (np.issubdtype(y.dtype, np.floating) and (y == np.round(y)).all()))
+    whole = y.ndim == 1 and (
+        np.issubdtype(y.dtype, np.integer) or (np.issubdtype(y.dtype, np.floating) and (y == np.round(y)).all())
+    )
     if not whole:
         raise UserError(f"dataset {name}: {part} must be one whole number a point, not {y.dtype} of shape {y.shape}")
     return y.astype(np.int64)
@@ -236,10 +253,14 @@ def _chosen(name: str, y: Labels, per_class: list[int] | None) -> NDArray[np.int
         return order
     classes, counts = np.unique(y, return_counts=True)
     if len(per_class) != len(classes):
-        raise UserError(f"dataset {name}: per_class gives {len(per_class)} counts for {len(classes)} classes; give one a class")
+        raise UserError(
+            f"dataset {name}: per_class gives {len(per_class)} counts for {len(classes)} classes; give one a class"
+        )
     for label, wanted, there in zip(classes, per_class, counts, strict=True):
         if wanted > there:
-            raise UserError(f"dataset {name}: per_class wants {wanted} points of class {label}, which has {there}; lower it")
+            raise UserError(
+                f"dataset {name}: per_class wants {wanted} points of class {label}, which has {there}; lower it"
+            )
     return np.concatenate([order[y[order] == label][:wanted] for label, wanted in zip(classes, per_class, strict=True)])
 
 
@@ -249,7 +270,9 @@ def _classes(name: str, y: Labels) -> Labels:
         raise UserError(f"dataset {name}: its training points are all of one class; neural collapse needs at least 2")
     if counts.min() < 2:
         rare = classes[counts.argmin()]
-        raise UserError(f"dataset {name}: class {rare} has {counts.min()} training point; give it at least 2, or raise n")
+        raise UserError(
+            f"dataset {name}: class {rare} has {counts.min()} training point; give it at least 2, or raise n"
+        )
     return classes
 
 

@@ -64,23 +64,24 @@ class Layer:
     """One layer of a fitted Deep RFM: its predictor, M^{1/2} (d×d) and its random features."""
 
     predictor: KernelPredictor
-    sqrt_M: Tensor
+    agop_sqrt: Tensor
     features: FeatureMap
 
     def agop_features(self, X: Tensor) -> Tensor:
         """X̃ = X M^{1/2} (n×d) of inputs of any norm (n×d), which are normalised first."""
-        return normalised(X) @ self.sqrt_M
+        return normalised(X) @ self.agop_sqrt
 
     def __call__(self, X: Tensor) -> Tensor:
         """σ(X M^{1/2} Wᵀ + b) (n×width) of inputs of any norm (n×d)."""
         return self.features(self.agop_features(X))
 
 
-def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[Layer | KernelPredictor]:
-    """Fit a Deep RFM, yielding each layer as it is done, and last the predictor on the final features.
+def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[tuple[Layer, Tensor, Tensor]]:
+    """Fit a Deep RFM, yielding each layer as it is done, with X M^{1/2} (N×d) and σ(X M^{1/2} Wᵀ + b) (N×width).
 
-    Nothing of a layer is kept here once the next is asked for, so that depth costs no memory. X: N×d. Y: N×K targets
-    (one-hot, ±1). Raises ValueError on mismatched shapes or values that are not finite.
+    Nothing of a layer is kept here once the next is asked for, so that depth costs no memory. The final predictor is not
+    among what is yielded: :func:`final_predictor` fits it to the last features. X: N×d. Y: N×K targets (one-hot, ±1).
+    Raises ValueError on mismatched shapes or values that are not finite.
     """
     if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
         raise ValueError(f"inputs must be N×d and targets N×K, not {tuple(X.shape)} and {tuple(Y.shape)}")
@@ -97,9 +98,15 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
             settings.activation, X.shape[1], settings.width, generator(seed, *purpose), settings.feature_bandwidth
         )
         layer = Layer(predictor, matrix_sqrt(_scaled(M, settings.agop_scale, len(X))), to(drawn, X.device, precision))
-        yield layer
-        X = layer(X)
-    yield fit_predictor(kernel, normalised(X), Y, settings.ridge)[0]
+        agop_features = layer.agop_features(X)
+        X = layer.features(agop_features)
+        yield layer, agop_features, X
+
+
+def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> KernelPredictor:
+    """The predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
+    kernel = KERNELS[settings.kernel](settings.bandwidth)
+    return fit_predictor(kernel, normalised(features), Y.to(features), settings.ridge)[0]
 
 
 class DeepRFM:
@@ -119,12 +126,11 @@ class DeepRFM:
 
     def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
         """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
-        self.layers, self.final = [], None
-        for part in layers(X, signed_one_hot(y), self.settings, self.seed):
-            if isinstance(part, Layer):
-                self.layers.append(part)
-            else:
-                self.final = part
+        Y = signed_one_hot(y)
+        self.layers, features = [], X
+        for layer, _, features in layers(X, Y, self.settings, self.seed):
+            self.layers.append(layer)
+        self.final = final_predictor(features, Y, self.settings)
         return self
 
     def transform(self, X: Tensor, layer: int | None = None) -> Tensor:
@@ -184,25 +190,23 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
     layer, component (`x`, the normalised input; `agop`, x M^{1/2}; `features`, σ(x M^{1/2} Wᵀ + b)), metric, value.
     `gram_layers` counts as the paper does: layer 1 shows X, layer l > 1 shows X̃ = X M^{1/2} of layer l − 1.
     """
-    y, X_test = arrays.y_train, arrays.x_test.to(PRECISIONS[settings.precision])
+    y, Y = arrays.y_train, signed_one_hot(arrays.y_train)
+    X_test = arrays.x_test.to(PRECISIONS[settings.precision])
     kept = gram_points(y)
-    for index, part in enumerate(layers(arrays.x_train, signed_one_hot(y), settings, seed), start=1):
-        predictor = part.predictor if isinstance(part, Layer) else part
-        rows = _predictor_rows(index, predictor, X_test, arrays.y_test)
-        grams = {}
-        if isinstance(part, Layer):
-            agop_features = part.agop_features(predictor.X)
-            components = {"x": predictor.X, "agop": agop_features, "features": part.features(agop_features)}
-            rows += [
-                {"layer": index, "component": component, "metric": metric, "value": value}
-                for component, features in components.items()
-                for metric, value in collapse(features, y).items()
-            ]
-            shown = {index: predictor.X} if index == 1 else {}
-            shown[index + 1] = agop_features
-            grams = {i: centred_gram(features, y, kept) for i, features in shown.items() if i in gram_layers}
-            X_test = part(X_test)
+    features = arrays.x_train
+    for index, (layer, agop_features, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
+        components = {"x": layer.predictor.X, "agop": agop_features, "features": features}
+        rows = _predictor_rows(index, layer.predictor, X_test, arrays.y_test) + [
+            {"layer": index, "component": component, "metric": metric, "value": value}
+            for component, points in components.items()
+            for metric, value in collapse(points, y).items()
+        ]
+        shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
+        grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
+        X_test = layer(X_test)
         yield Measurement(index, rows, grams)
+    last, final = settings.depth + 1, final_predictor(features, Y, settings)
+    yield Measurement(last, _predictor_rows(last, final, X_test, arrays.y_test), {})
 
 
 def forecast_bytes(n: int, d: int, n_test: int, settings: Settings) -> int:

@@ -52,7 +52,9 @@ def cos_features(d: int, width: int, generator: torch.Generator, bandwidth: floa
     return CosFeatures(W, b)
 
 
-def feature_map(activation: str, d: int, width: int, generator: torch.Generator, feature_bandwidth: float = 0.05) -> FeatureMap:
+def feature_map(
+    activation: str, d: int, width: int, generator: torch.Generator, feature_bandwidth: float = 0.05
+) -> FeatureMap:
     """A random feature map by the name of its activation, `relu` or `cos`; `feature_bandwidth` is the cosines' alone.
 
     Drawn in float64 on the generator's device; move it with :func:`to`.

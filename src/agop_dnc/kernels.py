@@ -7,6 +7,7 @@ has large terms of it to cancel. Both overwrite the distances they are given, as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,13 +18,13 @@ from torch import Tensor
 # share of ‖x‖² + ‖z‖² are measured again from their differences; the others keep a relative error of some 1e-8.
 _CLOSE = 1e-8
 _CLOSE_ROWS = 64
+# Blocks of rows in which a symmetric matrix is half computed, half copied: large enough for a product to run at full rate.
+_SYMMETRIC_ROWS = 256
 _CHUNK_BYTES = 64 * 2**20
 
 
 class Kernel(Protocol):
     """A radial kernel φ and its slope w(r) = −φ'(r)/r."""
-
-    bandwidth: float
 
     def value_(self, r: Tensor) -> Tensor:
         """φ(r), in place of the distances r."""
@@ -69,20 +70,20 @@ class Gaussian:
         return self.value_(r).mul_(1 / self.bandwidth**2).masked_fill_(coincident, 0.0)
 
 
-KERNELS = {"laplace": Laplace, "gaussian": Gaussian}
+KERNELS: dict[str, Callable[[float], Kernel]] = {"laplace": Laplace, "gaussian": Gaussian}
 
 
-def row_chunks(rows: int, bytes_per_row: int) -> list[slice]:
-    """Slices of consecutive rows that cover `rows`, each within the memory one chunk may take (64 MiB).
+def row_chunks(rows: int, bytes_per_row: int, at_most: int | None = None) -> list[slice]:
+    """Slices of consecutive rows that cover `rows`, each within the memory one chunk may take (64 MiB) and `at_most` rows.
 
     >>> row_chunks(5, 32 * 2**20)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    step = max(1, _CHUNK_BYTES // max(1, bytes_per_row))
+    step = max(1, min(at_most or rows, _CHUNK_BYTES // max(1, bytes_per_row)))
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
-def distances(X: Tensor, Z: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+def distances(X: Tensor, Z: Tensor | None = None) -> Tensor:
     """‖x_i − z_j‖₂ for the rows of X (n×d) and Z (m×d, X itself if not given): n×m, in X's precision.
 
     ‖x‖² + ‖z‖² − 2xᵀz is one matrix product, but for points that have all but collapsed it is a difference of nearly equal
@@ -94,28 +95,48 @@ def distances(X: Tensor, Z: Tensor | None = None, out: Tensor | None = None) -> 
     thirty times its share of that, and in the paper's runs few or none are until whole classes have collapsed to 1e-4
     of their distance.
 
-    `out`, n×m in X's precision, is written to if given. Peak memory beside the result: one chunk.
+    Of the distances of X to itself half are copied from the other side. Peak memory beside the result: one chunk, and X in
+    float64.
     """
     if X.ndim != 2 or (Z is not None and (Z.ndim != 2 or Z.shape[1] != X.shape[1])):
-        raise ValueError(f"points must be n×d and m×d, not {tuple(X.shape)} and {tuple(Z.shape) if Z is not None else None}")
-    to_itself = Z is None
-    X64 = X.double()
-    Z64 = X64 if Z is None else Z.double()
-    result = X.new_empty(len(X64), len(Z64)) if out is None else out
-    x_squared, z_squared = X64.square().sum(1), Z64.square().sum(1)
-    for rows in row_chunks(len(X64), 8 * len(Z64)):
-        sizes = x_squared[rows, None] + z_squared
-        squared = torch.addmm(sizes, X64[rows], Z64.T, alpha=-2.0)
-        close = squared <= sizes.mul_(_CLOSE)
-        if to_itself:
-            own = torch.arange(rows.start, rows.stop, device=X.device)
-            squared[own - rows.start, own] = 0.0
-            close[own - rows.start, own] = False
-        squared.sqrt_()
-        _measure_close_pairs_again(X64[rows], Z64, close, squared)
-        result[rows] = squared
+        raise ValueError(
+            f"points must be n×d and m×d, not {tuple(X.shape)} and {tuple(Z.shape) if Z is not None else None}"
+        )
+    X64, Z64 = X.double(), None if Z is None else Z.double()
+    result = X.new_empty(len(X), len(X if Z is None else Z))
+    if Z64 is not None:
+        for rows in row_chunks(len(X64), 8 * len(Z64)):
+            result[rows] = _distances(X64[rows], Z64)
+        return result
+    for rows in row_chunks(len(X64), 8 * len(X64), at_most=_SYMMETRIC_ROWS):
+        # What lies left of the diagonal block has been measured from the other side.
+        block = _distances(X64[rows], X64[rows.start :], to_itself=True)
+        result[rows, rows.start :] = block
+        result[rows.stop :, rows] = block[:, rows.stop - rows.start :].T
     return result
 
+
+def _distances(X: Tensor, Z: Tensor, to_itself: bool = False) -> Tensor:
+    """A chunk of distances in float64; with `to_itself` the rows of X are the first of Z."""
+    sizes = X.square().sum(1)[:, None] + Z.square().sum(1)
+    r = torch.addmm(sizes, X, Z.T, alpha=-2.0)
+    close = r <= sizes.mul_(_CLOSE)
+    if to_itself:
+        r.fill_diagonal_(0.0)
+        close.fill_diagonal_(False)
+    r.clamp_(min=0.0).sqrt_()
+    _measure_close_pairs_again(X, Z, close, r)
+    return r
+
+
+def symmetric_square(P: Tensor) -> Tensor:
+    """PᵀP of a symmetric matrix, half of it by multiplication and half by symmetry."""
+    result = torch.empty_like(P)
+    for rows in row_chunks(len(P), P.element_size() * len(P), at_most=_SYMMETRIC_ROWS):
+        block = P[rows] @ P[:, rows.start :]
+        result[rows, rows.start :] = block
+        result[rows.stop :, rows] = block[:, rows.stop - rows.start :].T
+    return result
 
 
 def _measure_close_pairs_again(X: Tensor, Z: Tensor, close: Tensor, r: Tensor) -> None:
@@ -123,6 +144,6 @@ def _measure_close_pairs_again(X: Tensor, Z: Tensor, close: Tensor, r: Tensor) -
     lines = close.any(1).nonzero().flatten()
     # Rows that are close to the same point stand together, so that a block of them has few columns to measure.
     lines = lines[close[lines].int().argmax(1).argsort(stable=True)]
-    for block in lines.split(_CLOSE_ROWS):
+    for block in torch.split(lines, _CLOSE_ROWS):
         columns = close[block].any(0).nonzero().flatten()
         r[block[:, None], columns] = torch.cdist(X[block], Z[columns], compute_mode="donot_use_mm_for_euclid_dist")

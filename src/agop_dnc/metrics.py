@@ -139,7 +139,7 @@ def thin(y: Tensor, at_most: int) -> Tensor:
     >>> thin(torch.tensor([0, 0, 0, 0, 1, 1]), 4).tolist()
     [0, 3, 4]
     """
-    classes, counts = y.unique(return_counts=True)
+    classes, counts = torch.unique(y, return_counts=True)
     if len(classes) > at_most:
         raise ValueError(f"{at_most} samples cannot show {len(classes)} classes")
     if len(y) <= at_most:

@@ -28,7 +28,9 @@ def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Pa
     partial = Path(notebook).with_suffix(".partial.ipynb")
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(source, partial, parameters=dict(parameters), kernel_name="python3", progress_bar=False)
+        papermill.execute_notebook(
+            source, partial, parameters=dict(parameters), kernel_name="python3", progress_bar=False
+        )
         rendered = nbformat.read(partial, as_version=4)
     finally:
         partial.unlink(missing_ok=True)

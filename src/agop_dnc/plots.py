@@ -69,7 +69,9 @@ def depth_figure(table: pd.DataFrame, names: Mapping[str, str], caption: str) ->
 
     table: rows of deep_rfm.csv of one activation. Curves are means over seeds, bands one standard deviation.
     """
-    figure, axes = plt.subplots(len(names), 2, figsize=(8.2, 2.7 * len(names) + 0.7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        len(names), 2, figsize=(8.2, 2.7 * len(names) + 0.7), squeeze=False, layout="constrained"
+    )
     for line, (dataset, name) in zip(axes, names.items(), strict=True):
         for axis, metric in zip(line, ("nc1", "nc2"), strict=True):
             rows = table[(table.dataset == dataset) & (table.metric == metric)]

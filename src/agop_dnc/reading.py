@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 
 ACTIVATIONS = {"relu": "ReLU features", "cos": "cosine features"}
 KERNELS = {"laplace": "Laplace", "gaussian": "Gaussian"}
@@ -118,3 +119,8 @@ def short(value: Any) -> str:
     ('0.00123', '0.98', '3', '1.5e-09', '')
     """
     return "" if pd.isna(value) else f"{value:.3g}"
+
+
+def shown(table: pd.DataFrame) -> HTML:
+    """A table for a notebook. (pandas' Styler would put a random id in it.)"""
+    return HTML(table.to_html(index=False, border=0, float_format=short, na_rep=""))  # type: ignore[no-untyped-call]

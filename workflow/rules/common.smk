@@ -65,7 +65,7 @@ def hold_the_folder():
     return hold
 
 
-if workflow.is_main_process and not workflow.storage_settings is None:
+if workflow.is_main_process:
     folder_lock = hold_the_folder()
 
 
@@ -96,3 +96,33 @@ def main_only(datasets):
 def sorted_mapping(mapping):
     """Keys in order, as a params value that only changed its order would re-run its jobs."""
     return dict(sorted(mapping.items()))
+
+
+def user_file(wildcards):
+    """The npz of a user's own, which is read again when it changes."""
+    return config["datasets"][wildcards.dataset].get("path", [])
+
+
+def data_settings(wildcards):
+    """What the arrays depend on: not on what is run on them."""
+    settings = config["datasets"][wildcards.dataset]
+    return sorted_mapping({key: value for key, value in settings.items() if key not in ("labels", "studies", "role")})
+
+
+def deep_rfm_tables(activations):
+    """The tables of all jobs with these activations."""
+    return expand(
+        f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/seed_{{seed}}.csv",
+        dataset=DEEP_RFM_DATASETS,
+        activation=activations,
+        seed=SEEDS,
+    )
+
+
+def deep_rfm_settings(wildcards):
+    settings = configuration.model_settings(config["deep_rfm"], "activation", wildcards.activation, wildcards.dataset)
+    return sorted_mapping({key: value for key, value in settings.items() if key != "enabled"})
+
+
+ACTIVATIONS = list(config["deep_rfm"]["activations"])
+DEEP_RFM_DATASETS = studied("deep_rfm") if config["deep_rfm"]["enabled"] else []

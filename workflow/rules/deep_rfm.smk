@@ -1,23 +1,5 @@
 """Deep Recursive Feature Machines: a job per dataset, activation and seed."""
 
-ACTIVATIONS = list(config["deep_rfm"]["activations"])
-DEEP_RFM_DATASETS = studied("deep_rfm") if config["deep_rfm"]["enabled"] else []
-
-
-def deep_rfm_tables(activations=ACTIVATIONS):
-    """The tables of all jobs with these activations."""
-    return expand(
-        f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/seed_{{seed}}.csv",
-        dataset=DEEP_RFM_DATASETS,
-        activation=activations,
-        seed=SEEDS,
-    )
-
-
-def deep_rfm_settings(wildcards):
-    settings = configuration.model_settings(config["deep_rfm"], "activation", wildcards.activation, wildcards.dataset)
-    return sorted_mapping({key: value for key, value in settings.items() if key != "enabled"})
-
 
 rule fit_deep_rfm:
     input:
@@ -47,6 +29,8 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
         gram=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/gram_{{seed}}.npz",
     log:
         f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
+    wildcard_constraints:
+        seed=str(SEEDS[0]),
     params:
         settings=deep_rfm_settings,
         labels=lambda wildcards: config["datasets"][wildcards.dataset]["labels"],
@@ -54,8 +38,6 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
         device=config["device"],
         threads=config["threads"],
         library=library_hash("deep_rfm", "tables"),
-    wildcard_constraints:
-        seed=str(SEEDS[0]),
 
 
 ruleorder: fit_deep_rfm_and_gram > fit_deep_rfm
@@ -63,7 +45,7 @@ ruleorder: fit_deep_rfm_and_gram > fit_deep_rfm
 
 rule join_deep_rfm_tables:
     input:
-        deep_rfm_tables(),
+        deep_rfm_tables(ACTIVATIONS),
     output:
         f"{RESULTS}/tables/deep_rfm.csv",
     log:

@@ -27,6 +27,6 @@ with job(snakemake):
         grams |= {f"layer_{layer}": gram.cpu().numpy().astype(np.float16) for layer, gram in measured.grams.items()}
     labels = {"dataset": wildcards.dataset, "activation": wildcards.activation, "seed": seed}
     tables.write([labels | row for row in rows], tables.DEEP_RFM, snakemake.output.table)
-    if "gram" in snakemake.output.keys():
+    if hasattr(snakemake.output, "gram"):
         grams["labels"] = arrays.y_train[deep_rfm.gram_points(arrays.y_train)].cpu().numpy()
         np.savez_compressed(snakemake.output.gram, **grams)
