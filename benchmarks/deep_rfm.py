@@ -63,7 +63,9 @@ def whole_process(path: str, precision: str, threads: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--one", nargs=4, metavar=("N", "D", "PRECISION", "THREADS"), help="measure one size, print JSON")
+    parser.add_argument(
+        "--one", nargs=4, metavar=("N", "D", "PRECISION", "THREADS"), help="measure one size, print JSON"
+    )
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--points", type=int, nargs="+", default=[1000, 2000, 4000])

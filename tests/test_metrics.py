@@ -24,8 +24,8 @@ def test_exact_collapse_to_a_simplex_is_zero_in_every_metric(K):
     values = metrics.collapse(X, y)
     assert max(values.values()) < 1e-13, values
     A = means - means.mean(0)
-    assert metrics.nc3(7 * A, X, y) < 1e-13
-    assert metrics.nc4((X - means.mean(0)) @ A.T, X, y) == 0
+    assert metrics.nc3(7 * A, means) < 1e-13
+    assert metrics.nc4((X - means.mean(0)) @ A.T, X, means) == 0
 
 
 def test_isotropic_clouds_have_nc1_of_the_ratio_of_traces(draw):
@@ -67,10 +67,11 @@ def test_each_metric_alone_equals_its_value_among_all(draw):
 
 def test_nc4_counts_the_points_where_output_and_nearest_mean_part(draw):
     X, y = draw(40, 3), torch.arange(40) % 4
-    nearest = torch.cdist(X, metrics.class_means(X, y)).argmin(1)
+    means = metrics.class_means(X, y)
+    nearest = torch.cdist(X, means).argmin(1)
     output = torch.nn.functional.one_hot(nearest).double()
     output[:10] = output[:10].roll(1, dims=1)
-    assert metrics.nc4(output, X, y) == 0.25
+    assert metrics.nc4(output, X, means) == 0.25
 
 
 def test_coincident_class_means_are_infinitely_uncollapsed():
@@ -121,3 +122,23 @@ def test_thinning_keeps_every_class_and_its_share(at_most):
 def test_what_is_not_labelled_features_is_refused(X, y, message):
     with pytest.raises(ValueError, match=message):
         metrics.nc1(X, y)
+
+
+def test_scatter_in_chunks_is_scatter_at_once(draw):
+    X, y = draw(60, 7), torch.arange(60) % 5
+    means, parts = metrics.ClassMeans(5), [slice(0, 7), slice(7, 50), slice(50, 60)]
+    for part in parts:
+        means.add(X[part], y[part])
+    chunked = metrics.Scatter(means.means)
+    for part in parts:
+        chunked.add(X[part], y[part])
+    for name, value in metrics.collapse(X, y).items():
+        assert chunked.collapse[name] == pytest.approx(value, rel=1e-12)
+
+
+def test_scatter_does_not_cancel_when_classes_have_all_but_collapsed(draw):
+    y = torch.arange(40) % 4
+    X = simplex(4, 6)[y] + 1e-9 * draw(40, 6) + 100.0
+    # Rounding of the features themselves, 1e-14 against 1e-9, is what is left.
+    R = X - torch.stack([X[y == c].mean(0) for c in range(4)])[y]
+    assert metrics.nc1(X, y) == pytest.approx(float(R.square().sum() / 40), rel=1e-4)

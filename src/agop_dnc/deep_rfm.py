@@ -127,10 +127,11 @@ class DeepRFM:
     def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
         """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
         Y = signed_one_hot(y)
-        self.layers, features = [], X
+        self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
-        self.final = final_predictor(features, Y, self.settings)
+            last = features
+        self.final = final_predictor(last, Y, self.settings)
         return self
 
     def transform(self, X: Tensor, layer: int | None = None) -> Tensor:

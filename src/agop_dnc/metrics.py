@@ -10,48 +10,106 @@ Everything here is summed in float64 whatever the features' precision, and no d�
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class ClassMoments:
-    """What the metrics need of labelled features: K×d class means, their K×d deviations from the global mean, N×d residuals."""
+class ClassMeans:
+    """Class means of features that come a chunk at a time."""
 
-    means: Tensor
-    centred_means: Tensor
-    residuals: Tensor
+    def __init__(self, classes: int) -> None:
+        self._counts = torch.zeros(classes, dtype=torch.int64)
+        self._sums: Tensor | None = None
+
+    def add(self, X: Tensor, y: Tensor) -> None:
+        """Take in a chunk of features (n×d) with labels (n) below the number of classes."""
+        _check_labelled(X, y)
+        if self._sums is None:
+            self._sums = torch.zeros(len(self._counts), X.shape[1], dtype=torch.float64, device=X.device)
+            self._counts = self._counts.to(X.device)
+        self._sums.index_add_(0, y, X.double())
+        self._counts += torch.bincount(y, minlength=len(self._counts))
+
+    @property
+    def means(self) -> Tensor:
+        """The K×d class means in float64. Raises ValueError where a class has had no point."""
+        if self._sums is None or (self._counts == 0).any():
+            raise ValueError(f"class {int((self._counts == 0).nonzero()[0])} has no point; labels must be 0 … K−1")
+        return self._sums / self._counts[:, None]
+
+
+class Scatter:
+    """Scatter within and between classes, for known class means; features may come a chunk at a time.
+
+    means: K×d. Residuals are taken from these means, so that nothing cancels when classes have all but collapsed, and a
+    chunk's memory is all that is needed.
+    """
+
+    def __init__(self, means: Tensor) -> None:
+        self.means = means
+        self.centred_means = means - means.mean(0)
+        _, s, Vt = torch.linalg.svd(self.centred_means, full_matrices=False)
+        kept = s > s[0] * max(means.shape) * torch.finfo(s.dtype).eps
+        self._s, self._V = s[kept], Vt[kept].T
+        self._points = 0
+        self._squared = means.new_zeros(())
+        self._projected = means.new_zeros(len(self._s))
+
+    def add(self, X: Tensor, y: Tensor) -> None:
+        """Take in a chunk of features (n×d) with labels (n)."""
+        residuals = X.double() - self.means[y]
+        self._points += len(X)
+        self._squared += residuals.square().sum()
+        self._projected += (residuals @ self._V).square().sum(0)
 
     @property
     def trace_within(self) -> float:
         """tr Σ_W."""
-        return float(self.residuals.square().sum() / len(self.residuals))
+        return float(self._squared / self._points)
 
     @property
     def trace_between(self) -> float:
         """tr Σ_B."""
         return float(self.centred_means.square().sum() / len(self.means))
 
+    @property
+    def collapse(self) -> dict[str, float]:
+        """Every NC1 and NC2 of the contract; what they are is said at the functions of their names."""
+        within, between = self.trace_within, self.trace_between
+        nothing_between = float("inf") if within > 0 else float("nan")
+        G = _mean_gram(self.centred_means)
+        K = len(G)
+        difference = G - K / (K - 1) * _centring(K, G)
+        return {
+            "nc1": within / between if between > 0 else nothing_between,
+            "nc1_pinv": float((self._projected / self._points / self._s.square()).sum()),
+            "nc2": float(torch.linalg.matrix_norm(difference)),
+            "nc2_mse": float(difference.square().mean()),
+            "nc2_normalised": _distance_to_simplex(G),
+        }
+
 
 def class_means(X: Tensor, y: Tensor) -> Tensor:
-    """The K×d means of the rows of X with the same label, in float64.
+    """The K×d means of the rows of X (N×d) with the same label (N integers 0 … K−1), in float64.
 
-    Raises ValueError where X is not N×d, y not N integers, or a class between 0 and max(y) has no point.
+    Raises ValueError where X is not N×d, y not N integers, or a class below the highest label has no point.
     """
     _check_labelled(X, y)
-    counts = torch.bincount(y)
-    if (counts == 0).any():
-        raise ValueError(f"class {int((counts == 0).nonzero()[0])} has no point; labels must be 0 … K−1")
-    sums = torch.zeros(len(counts), X.shape[1], dtype=torch.float64, device=X.device)
-    return sums.index_add_(0, y, X.double()) / counts[:, None]
+    accumulated = ClassMeans(int(y.max()) + 1)
+    accumulated.add(X, y)
+    return accumulated.means
 
 
-def class_moments(X: Tensor, y: Tensor) -> ClassMoments:
-    """Class means, centred class means and residuals of X (N×d) with labels y (N)."""
-    means = class_means(X, y)
-    return ClassMoments(means, means - means.mean(0), X.double() - means[y])
+def scatter(X: Tensor, y: Tensor) -> Scatter:
+    """Scatter of features X (N×d) with labels y (N)."""
+    result = Scatter(class_means(X, y))
+    result.add(X, y)
+    return result
+
+
+def collapse(X: Tensor, y: Tensor) -> dict[str, float]:
+    """Every NC1 and NC2 of the contract, from one pass over the features X (N×d) with labels y (N)."""
+    return scatter(X, y).collapse
 
 
 def nc1(X: Tensor, y: Tensor) -> float:
@@ -63,7 +121,7 @@ def nc1(X: Tensor, y: Tensor) -> float:
     >>> nc1(X, torch.tensor([0, 0, 1, 1]))
     1.0
     """
-    return _nc1(class_moments(X, y))
+    return collapse(X, y)["nc1"]
 
 
 def nc1_pinv(X: Tensor, y: Tensor) -> float:
@@ -72,52 +130,38 @@ def nc1_pinv(X: Tensor, y: Tensor) -> float:
     With the thin singular value decomposition of the centred means, M = Q diag(s) Vᵀ, Σ_B⁺ = K V diag(s⁻²) Vᵀ, so the
     value is Σ_r ‖R v_r‖² / (N s_r²), R the residuals: N×K numbers instead of d×d.
     """
-    return _nc1_pinv(class_moments(X, y))
+    return collapse(X, y)["nc1_pinv"]
 
 
 def nc2(X: Tensor, y: Tensor) -> float:
     """NC2 = ‖μ̃ μ̃ᵀ − Σ_ETF‖_F (paper, Section 3.4), Σ_ETF = K/(K−1) (I − 11ᵀ/K), μ̃ the centred, row-normalised means."""
-    return _nc2(class_moments(X, y))
+    return collapse(X, y)["nc2"]
 
 
 def nc2_mse(X: Tensor, y: Tensor) -> float:
     """The mean squared entry of NC2's difference, which the released code plots."""
-    return _nc2_mse(class_moments(X, y))
+    return collapse(X, y)["nc2_mse"]
 
 
 def nc2_normalised(X: Tensor, y: Tensor) -> float:
     """‖μ̃μ̃ᵀ/‖μ̃μ̃ᵀ‖_F − (I − 11ᵀ/K)/√(K−1)‖_F (the authors' slides)."""
-    return _nc2_normalised(class_moments(X, y))
+    return collapse(X, y)["nc2_normalised"]
 
 
-def nc3(A: Tensor, X: Tensor, y: Tensor) -> float:
-    """‖Aμ̃ᵀ/‖Aμ̃ᵀ‖_F − (I − 11ᵀ/K)/√(K−1)‖_F, A the K×d readout of the features X (the authors' slides)."""
-    mu = _normalised_rows(class_moments(X, y).centred_means)
-    if A.shape != mu.shape:
-        raise ValueError(f"the readout must be K×d = {tuple(mu.shape)}, not {tuple(A.shape)}")
-    return _distance_to_simplex(A.double() @ mu.T)
+def nc3(A: Tensor, means: Tensor) -> float:
+    """‖Aμ̃ᵀ/‖Aμ̃ᵀ‖_F − (I − 11ᵀ/K)/√(K−1)‖_F, A the K×d readout of features with these K×d class means (the slides)."""
+    if A.shape != means.shape:
+        raise ValueError(f"the readout must be K×d = {tuple(means.shape)}, not {tuple(A.shape)}")
+    return _distance_to_simplex(A.double() @ _normalised_rows(means - means.mean(0)).T)
 
 
-def nc4(output: Tensor, X: Tensor, y: Tensor) -> float:
-    """The share of points where arg max of the output (N×K) is not the class whose mean is nearest in X (the authors' slides)."""
-    means = class_means(X, y)
+def nc4(output: Tensor, X: Tensor, means: Tensor) -> float:
+    """The share of points where arg max of the output (N×K) is not the class whose mean (K×d) is nearest to X (N×d) (the slides)."""
     if output.shape != (len(X), len(means)):
         raise ValueError(f"the output must be N×K = {(len(X), len(means))}, not {tuple(output.shape)}")
     # ‖x − μ‖² less the ‖x‖² that is the same for every class.
     distance = means.square().sum(1) - 2 * X.double() @ means.T
     return float((output.argmax(1) != distance.argmin(1)).double().mean())
-
-
-def collapse(X: Tensor, y: Tensor) -> dict[str, float]:
-    """Every NC1 and NC2 of the contract, from one pass over the features."""
-    moments = class_moments(X, y)
-    return {
-        "nc1": _nc1(moments),
-        "nc1_pinv": _nc1_pinv(moments),
-        "nc2": _nc2(moments),
-        "nc2_mse": _nc2_mse(moments),
-        "nc2_normalised": _nc2_normalised(moments),
-    }
 
 
 def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
@@ -153,39 +197,8 @@ def thin(y: Tensor, at_most: int) -> Tensor:
     return torch.cat(kept).sort().values
 
 
-def _nc1(moments: ClassMoments) -> float:
-    within, between = moments.trace_within, moments.trace_between
-    if between == 0:
-        return float("inf") if within > 0 else float("nan")
-    return within / between
-
-
-def _nc1_pinv(moments: ClassMoments) -> float:
-    _, s, Vt = torch.linalg.svd(moments.centred_means, full_matrices=False)
-    kept = s > s[0] * max(moments.means.shape) * torch.finfo(s.dtype).eps
-    projected = (moments.residuals @ Vt[kept].T).square().mean(0)
-    return float((projected / s[kept].square()).sum())
-
-
-def _nc2(moments: ClassMoments) -> float:
-    return float(torch.linalg.matrix_norm(_nc2_difference(moments)))
-
-
-def _nc2_mse(moments: ClassMoments) -> float:
-    return float(_nc2_difference(moments).square().mean())
-
-
-def _nc2_normalised(moments: ClassMoments) -> float:
-    return _distance_to_simplex(_mean_gram(moments))
-
-
-def _nc2_difference(moments: ClassMoments) -> Tensor:
-    K = len(moments.means)
-    return _mean_gram(moments) - K / (K - 1) * _centring(K, moments.means)
-
-
-def _mean_gram(moments: ClassMoments) -> Tensor:
-    mu = _normalised_rows(moments.centred_means)
+def _mean_gram(centred_means: Tensor) -> Tensor:
+    mu = _normalised_rows(centred_means)
     return mu @ mu.T
 
 
