@@ -6,6 +6,8 @@ are never formed.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -74,3 +76,89 @@ def matrix_sqrt(M: Tensor) -> Tensor:
     half = vectors * eigenvalues.clamp_(min=0).pow(0.25)
     root: Tensor = half @ half.T
     return root
+
+
+class LayerAgop:
+    r"""The AGOP of a network at a linear layer's input, W.shape[1]×W.shape[1] but kept in the row space of W.
+
+    With δ_ik the gradient of output k at the layer's pre-activations for point i, the gradient at its input is Wᵀδ_ik, so that
+
+        AGOP = Wᵀ S W,   S = (1/N) Σ_ik δ_ik δ_ikᵀ   (width×width).
+
+    With the QR decomposition Wᵀ = QT (Q: d×r with orthonormal columns, r = min(d, width)), AGOP = Q (TSTᵀ) Qᵀ, its square root
+    is Q (TSTᵀ)^{1/2} Qᵀ and the neural feature matrix WᵀW = Q (TTᵀ) Qᵀ: all that is asked of them is found in r×r matrices,
+    also where d = 8192. W: width×d. S: width×width. All in float64.
+    """
+
+    def __init__(self, W: Tensor, S: Tensor) -> None:
+        if S.shape != (len(W), len(W)):
+            raise ValueError(f"S must be {len(W)}×{len(W)}, not {tuple(S.shape)}")
+        self.Q, T = torch.linalg.qr(W.double().T)
+        self._agop = T @ S.double() @ T.T
+        self._nfm = T @ T.T
+
+    @property
+    def matrix(self) -> Tensor:
+        """The AGOP itself, d×d."""
+        full: Tensor = self.Q @ self._agop @ self.Q.T
+        return full
+
+    def root_features(self, X: Tensor) -> Tensor:
+        """Rows of X (n×d) times AGOP^{1/2}, in the coordinates Q: n×r, with the same inner products as the n×d ones."""
+        root: Tensor = self.Q @ matrix_sqrt(self._agop)
+        return X.double() @ root
+
+    def correlations(self) -> dict[str, float]:
+        """Pearson correlations of WᵀW with AGOP^{1/2} (`sqrt_agop`) and with the AGOP (`agop`): the Neural Feature Ansatz.
+
+        NaN where one of them has equal entries throughout.
+        """
+        ones = self.Q.sum(0)
+        return {
+            name: _pearson(self._nfm, matrix, ones, len(self.Q))
+            for name, matrix in (("sqrt_agop", matrix_sqrt(self._agop)), ("agop", self._agop))
+        }
+
+    def null_correlations(self, generator: torch.Generator) -> dict[str, float]:
+        """The same with the AGOP's eigenvectors replaced by a random orthonormal frame of R^d, its eigenvalues kept."""
+        d, r = self.Q.shape
+        frame = torch.linalg.qr(torch.randn(d, r, dtype=torch.float64, generator=generator))[0].to(self.Q)
+        eigenvalues = torch.linalg.eigvalsh(self._agop).clamp(min=0)
+        overlap = (self._nfm @ (self.Q.T @ frame)).mul_(self.Q.T @ frame).sum(0)  # f_bᵀ WᵀW f_b
+        return {
+            name: _pearson_of_sums(
+                float((overlap * values).sum()),
+                self._nfm_moments(),
+                (float((frame.sum(0).square() * values).sum()), float(values.square().sum())),
+                d,
+            )
+            for name, values in (("sqrt_agop", eigenvalues.sqrt()), ("agop", eigenvalues))
+        }
+
+    def _nfm_moments(self) -> tuple[float, float]:
+        ones = self.Q.sum(0)
+        return float(ones @ self._nfm @ ones), float(self._nfm.square().sum())
+
+
+def nfa_correlation(A: Tensor, B: Tensor) -> float:
+    """Pearson correlation of the entries of two d×d matrices, each less its own mean entry.
+
+    >>> A = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    >>> round(nfa_correlation(A, 2 * A + 5), 6)
+    1.0
+    """
+    ones = torch.ones(len(A), dtype=torch.float64, device=A.device)
+    return _pearson(A.double(), B.double(), ones, len(A))
+
+
+def _pearson(A: Tensor, B: Tensor, ones: Tensor, d: int) -> float:
+    """Correlation of the entries of QAQᵀ and QBQᵀ (d×d), given Qᵀ1."""
+    moments = [(float(ones @ M @ ones), float(M.square().sum())) for M in (A, B)]
+    return _pearson_of_sums(float((A * B).sum()), moments[0], moments[1], d)
+
+
+def _pearson_of_sums(inner: float, a: tuple[float, float], b: tuple[float, float], d: int) -> float:
+    """Correlation of d² pairs of entries from their inner product, and of each its sum and its sum of squares."""
+    covariance = inner - a[0] * b[0] / d**2
+    variances = (a[1] - a[0] ** 2 / d**2) * (b[1] - b[0] ** 2 / d**2)
+    return covariance / math.sqrt(variances) if variances > 0 else float("nan")

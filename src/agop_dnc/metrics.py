@@ -159,9 +159,13 @@ def nc4(output: Tensor, X: Tensor, means: Tensor) -> float:
     """The share of points where arg max of the output (N×K) is not the class whose mean (K×d) is nearest to X (N×d) (the slides)."""
     if output.shape != (len(X), len(means)):
         raise ValueError(f"the output must be N×K = {(len(X), len(means))}, not {tuple(output.shape)}")
+    return float((output.argmax(1) != nearest_mean(X, means)).double().mean())
+
+
+def nearest_mean(X: Tensor, means: Tensor) -> Tensor:
+    """For each row of X (n×d) the index of the nearest of the means (K×d)."""
     # ‖x − μ‖² less the ‖x‖² that is the same for every class.
-    distance = means.square().sum(1) - 2 * X.double() @ means.T
-    return float((output.argmax(1) != distance.argmin(1)).double().mean())
+    return (means.square().sum(1) - 2 * X.double() @ means.T).argmin(1)
 
 
 def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
