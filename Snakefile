@@ -4,6 +4,7 @@
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/deep_rfm.smk"
+include: "workflow/rules/networks.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/figures.smk"
 

@@ -152,6 +152,12 @@ def load(path: str | Path) -> Dataset:
         return Dataset(**{field.name: file[field.name] for field in fields(Dataset)})
 
 
+def load_labelled(path: str | Path, labels: str, seed: int) -> Dataset:
+    """Read what :func:`save` wrote, with its `original` labels or with `random` ones of this seed."""
+    dataset = load(path)
+    return dataset.with_random_labels(seed) if labels == "random" else dataset
+
+
 def _read_sklearn(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> dict[str, Any]:
     from sklearn.datasets import load_digits
 

@@ -65,6 +65,12 @@ def hidden_linear_layers(head: nn.Sequential) -> list[nn.Linear]:
     return [layer for layer in head if isinstance(layer, nn.Linear)][:-1]
 
 
+def hidden_names(network: Network) -> list[str]:
+    """The names in the network of the head's hidden linear layers."""
+    hidden = hidden_linear_layers(network.head)
+    return [name for name, layer in network.named_modules() if any(layer is one for one in hidden)]
+
+
 def _head(inputs: int, hidden_layers: int, width: int, classes: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(hidden_layers):

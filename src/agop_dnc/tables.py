@@ -47,3 +47,9 @@ def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """
     grouped = table.groupby(by, sort=False)["value"].agg(["mean", "std"]).reset_index()
     return grouped.fillna({"std": 0.0})
+
+
+def last_epoch(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the highest epoch."""
+    rows: pd.DataFrame = table[table.epoch == table.epoch.max()]
+    return rows

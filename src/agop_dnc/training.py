@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .data import Arrays
 from .errors import UserError
 from .networks import Network
 from .randomness import generator
@@ -100,6 +102,24 @@ def load_snapshot(network: nn.Module, path: str | Path) -> nn.Module:
     tensors, _ = _read(Path(path))
     network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(_MOMENTUM)})
     return network.eval()
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of settings and arrays, equal for equal ones: what training state belongs to.
+
+    >>> fingerprint({"epochs": 3}) == fingerprint({"epochs": 3}), fingerprint({"epochs": 3}) == fingerprint({"epochs": 4})
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        tensors = (
+            [value for value in vars(part).values() if isinstance(value, Tensor)] if isinstance(part, Arrays) else []
+        )
+        for tensor in tensors:
+            digest.update(tensor.cpu().numpy().tobytes())
+        if not tensors:
+            digest.update(json.dumps(part, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
 
 
 def check_batches(architecture: str, n: int, batch_size: int) -> None:

@@ -70,3 +70,75 @@ def figure_files():
         figure=NOTEBOOKS,
         kind=["ipynb", "html"],
     )
+
+
+def network_notes(panels):
+    """The settings of the networks shown, for a notebook's table: one mapping per (dataset, architecture)."""
+    keys = TRAINING_KEYS + NETWORK_KEYS
+    return [
+        {"dataset": dataset, "architecture": architecture}
+        | {
+            key: value
+            for key, value in sorted(
+                configuration.model_settings(NETWORKS, "architecture", architecture, dataset).items()
+            )
+            if key in keys
+        }
+        for dataset, architecture in panels
+    ]
+
+
+def add_network_figure(name, notebook, panels, kinds):
+    """A figure of (dataset, architecture) panels, which is given their tables of these kinds as `<kind>_<panel>_<seed>`."""
+    files = {
+        f"{kind}_{i}_{seed}": f"{RESULTS}/networks/{dataset}/{architecture}/seed_{seed}/{kind}.csv"
+        for kind in kinds
+        for i, (dataset, architecture) in enumerate(panels)
+        for seed in SEEDS
+    }
+    add_figure(
+        name,
+        notebook,
+        files | facts(dict(panels)),
+        panels=[list(panel) for panel in panels],
+        settings=network_notes(panels),
+        seeds=SEEDS,
+    )
+
+
+def shown(architecture):
+    """The datasets of an architecture's figures: those with labels of their own (random ones have Figure S2)."""
+    return [name for name in studied(architecture) if config["datasets"][name]["labels"] == "original"]
+
+
+def random_pairs(architecture):
+    """Each dataset with random labels beside the one of the same points with its own."""
+    points = ("source", "dataset", "path", "n", "per_class")
+    settings = config["datasets"]
+    return [
+        (name, drawn)
+        for drawn in studied(architecture)
+        if settings[drawn]["labels"] == "random"
+        for name in shown(architecture)
+        if all(settings[name].get(key) == settings[drawn].get(key) for key in points)
+    ]
+
+
+letters = []
+if "mlp" in ARCHITECTURES and shown("mlp"):
+    letters.append((main_only(shown("mlp"))[0], "mlp"))
+if "resnet18" in ARCHITECTURES and shown("resnet18"):
+    letters.append(((main_only(shown("resnet18")) * 2)[1], "resnet18"))
+if letters:
+    add_network_figure("figure_02", "svd", letters, ["ablation"])
+for i, architecture in enumerate(("mlp", "resnet18", "vgg11")):
+    if architecture in ARCHITECTURES and shown(architecture):
+        panels = [(dataset, architecture) for dataset in shown(architecture)]
+        add_network_figure(f"figure_{7 + i:02}", "svd", panels, ["ablation"])
+        add_network_figure(f"figure_{10 + i}", "nfa", panels, ["training", "nfa"])
+panels = [(main_only(shown(architecture))[0], architecture) for architecture in ARCHITECTURES if shown(architecture)]
+if panels:
+    add_network_figure("figure_s1", "truncation", panels, ["ablation", "truncation"])
+pairs = [pair for pair in random_pairs("mlp")[:1] if "mlp" in ARCHITECTURES]
+if pairs:
+    add_network_figure("figure_s2", "labels", [(dataset, "mlp") for dataset in pairs[0]], ["training", "networks"])

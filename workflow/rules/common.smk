@@ -1,8 +1,8 @@
 """The configuration, names of files, and helpers of the other rules."""
 
-import ast
 import fcntl
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -44,6 +44,7 @@ TABLES = []
 wildcard_constraints:
     dataset="|".join(config["datasets"]),
     activation="|".join(config["deep_rfm"]["activations"]),
+    architecture="|".join(config["networks"]["architectures"]),
     seed=r"\d+",
     figure=r"figure_\w+",
 
@@ -74,13 +75,15 @@ def library_hash(*modules):
     wanted, seen = list(modules), {}
     while wanted:
         name = wanted.pop()
-        if name in seen:
-            continue
-        seen[name] = (LIBRARY / f"{name}.py").read_bytes()
-        for node in ast.walk(ast.parse(seen[name])):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                wanted += [node.module] if node.module else [alias.name for alias in node.names]
-    return hashlib.sha256(b"".join(seen[name] for name in sorted(seen))).hexdigest()[:16]
+        if name not in seen:
+            seen[name] = (LIBRARY / f"{name}.py").read_text(encoding="utf-8")
+            wanted += re.findall(r"^ *from \.(\w+) import", seen[name], flags=re.MULTILINE)
+    return hashlib.sha256("".join(seen[name] for name in sorted(seen)).encode()).hexdigest()[:16]
+
+
+def labels_of(wildcards):
+    """Whether a dataset has its own labels or random ones."""
+    return config["datasets"][wildcards.dataset]["labels"]
 
 
 def studied(study):
@@ -126,3 +129,28 @@ def deep_rfm_settings(wildcards):
 
 ACTIVATIONS = list(config["deep_rfm"]["activations"])
 DEEP_RFM_DATASETS = studied("deep_rfm") if config["deep_rfm"]["enabled"] else []
+NETWORKS = config["networks"]
+ARCHITECTURES = [name for name in NETWORKS["architectures"] if NETWORKS["enabled"] and studied(name)]
+TRAINING_KEYS = ("epochs", "learning_rate", "momentum", "batch_size", "measure_every")
+NETWORK_KEYS = ("hidden_layers", "width", "init_scale")
+
+
+def network_settings(*keys):
+    """A function of wildcards: these settings of a network on its dataset."""
+
+    def chosen(wildcards):
+        settings = configuration.model_settings(NETWORKS, "architecture", wildcards.architecture, wildcards.dataset)
+        return {key: settings[key] for key in sorted(keys)}
+
+    return chosen
+
+
+def network_tables(kind, architectures=ARCHITECTURES, datasets=None):
+    """The tables of one kind of all jobs with these architectures and datasets (all on which they are run, if not given)."""
+    return [
+        f"{RESULTS}/networks/{dataset}/{architecture}/seed_{seed}/{kind}.csv"
+        for architecture in architectures
+        for dataset in studied(architecture)
+        if datasets is None or dataset in datasets
+        for seed in SEEDS
+    ]

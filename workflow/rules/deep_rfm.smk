@@ -13,7 +13,7 @@ rule fit_deep_rfm:
     threads: config["threads"]
     params:
         settings=deep_rfm_settings,
-        labels=lambda wildcards: config["datasets"][wildcards.dataset]["labels"],
+        labels=labels_of,
         gram_layers=[],
         device=config["device"],
         threads=config["threads"],
@@ -33,7 +33,7 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
         seed=str(SEEDS[0]),
     params:
         settings=deep_rfm_settings,
-        labels=lambda wildcards: config["datasets"][wildcards.dataset]["labels"],
+        labels=labels_of,
         gram_layers=config["deep_rfm"]["gram_layers"],
         device=config["device"],
         threads=config["threads"],

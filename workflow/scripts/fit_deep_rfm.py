@@ -12,10 +12,7 @@ with job(snakemake):
     seed = int(wildcards.seed)
     settings = deep_rfm.Settings(activation=wildcards.activation, **params.settings)
     device = devices.select(params.device, params.threads)
-    dataset = data.load(snakemake.input[0])
-    if params.labels == "random":
-        dataset = dataset.with_random_labels(seed)
-    arrays = dataset.arrays().to(device)
+    arrays = data.load_labelled(snakemake.input[0], params.labels, seed).arrays().to(device)
     n, d = arrays.x_train.shape
     needed = deep_rfm.forecast_bytes(n, d, len(arrays.x_test), settings)
     deep_rfm.check_memory(needed, devices.available_bytes(device), n, settings.precision)

@@ -1,6 +1,9 @@
 """What every script of a rule runs in: output to the log, one clear line to the terminal when it fails."""
 
+import ctypes
+import fcntl
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -35,3 +38,24 @@ def job(snakemake: Any) -> Iterator[None]:
             line = f"Error: {snakemake.rule}{f' ({which})' if which else ''}: {reason} [log: {snakemake.log[0]}]\n"
             os.write(terminal, line.encode("utf-8", "replace"))
             sys.exit(1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when Snakemake's job process ends, however it ends (Linux; elsewhere nothing).
+
+    Otherwise the children of a killed Snakemake would go on beside those of its next start.
+    """
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process: wait while another, which a scheduler has not ended yet, still works in it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    lock.unlink(missing_ok=True)

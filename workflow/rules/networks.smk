@@ -1,0 +1,101 @@
+"""Networks: trained in snapshots, which are measured and ablated, and then deleted unless they are to be kept."""
+
+SNAPSHOTS = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}/snapshots"
+NETWORK = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}"
+NETWORK_LOG = "{dataset}_{architecture}_{seed}.log"
+
+
+rule train_network:
+    input:
+        data=f"{RESULTS}/data/{{dataset}}.npz",
+    output:
+        snapshots=directory(SNAPSHOTS) if NETWORKS["keep_snapshots"] else temp(directory(SNAPSHOTS)),
+        losses=f"{NETWORK}/losses.csv",
+    log:
+        f"{RESULTS}/logs/train_network/{NETWORK_LOG}",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        training=network_settings(*TRAINING_KEYS),
+        network=network_settings(*NETWORK_KEYS),
+        labels=labels_of,
+        state=f"{RESULTS}/state/{{dataset}}_{{architecture}}_{{seed}}",
+        device=config["device"],
+        threads=config["threads"],
+        library=library_hash("training", "data", "tables", "devices"),
+    script:
+        "../scripts/train_network.py"
+
+
+rule measure_network:
+    input:
+        data=f"{RESULTS}/data/{{dataset}}.npz",
+        snapshots=SNAPSHOTS,
+    output:
+        networks=f"{NETWORK}/networks.csv",
+        nfa=f"{NETWORK}/nfa.csv",
+        training=f"{NETWORK}/training.csv",
+    log:
+        f"{RESULTS}/logs/measure_network/{NETWORK_LOG}",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        network=network_settings(*NETWORK_KEYS),
+        labels=labels_of,
+        device=config["device"],
+        threads=config["threads"],
+        library=library_hash("measure", "training", "data", "tables", "devices"),
+    script:
+        "../scripts/measure_network.py"
+
+
+rule ablate_network:
+    input:
+        data=f"{RESULTS}/data/{{dataset}}.npz",
+        snapshots=SNAPSHOTS,
+    output:
+        ablation=f"{NETWORK}/ablation.csv",
+        truncation=f"{NETWORK}/truncation.csv",
+    log:
+        f"{RESULTS}/logs/ablate_network/{NETWORK_LOG}",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        network=network_settings(*NETWORK_KEYS),
+        labels=labels_of,
+        ranks=[1, 2, 5, 9, 10, 20],
+        device=config["device"],
+        threads=config["threads"],
+        library=library_hash("measure", "training", "data", "tables", "devices"),
+    script:
+        "../scripts/ablate_network.py"
+
+
+rule join_network_tables:
+    input:
+        networks=network_tables("networks") + network_tables("truncation"),
+        ablation=network_tables("ablation"),
+        nfa=network_tables("nfa"),
+        training=network_tables("training") + network_tables("losses"),
+    output:
+        networks=f"{RESULTS}/tables/networks.csv",
+        ablation=f"{RESULTS}/tables/ablation.csv",
+        nfa=f"{RESULTS}/tables/nfa.csv",
+        training=f"{RESULTS}/tables/training.csv",
+        nfa_summary=f"{RESULTS}/tables/nfa_summary.csv",
+        nfa_markdown=f"{RESULTS}/tables/nfa_summary.md",
+    log:
+        f"{RESULTS}/logs/join_network_tables.log",
+    conda:
+        ENVIRONMENT
+    params:
+        library=library_hash("tables", "reading"),
+    script:
+        "../scripts/join_network_tables.py"
+
+
+if ARCHITECTURES:
+    TABLES += rules.join_network_tables.output

@@ -1,0 +1,31 @@
+"""The SVD ablation of a network at every snapshot; at the last, truncated too, and with the AGOP's root in SVᵀ's place."""
+
+from job import job
+
+with job(snakemake):
+    from tqdm import tqdm
+
+    from agop_dnc import data, devices, measure, networks, tables, training
+
+    params, wildcards = snakemake.params, snakemake.wildcards
+    seed = int(wildcards.seed)
+    device = devices.select(params.device, params.threads)
+    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
+    x, y = arrays.x_train.float().reshape(-1, *arrays.image_shape), arrays.y_train
+    classes = int(y.max()) + 1
+    network = networks.build(wildcards.architecture, arrays.image_shape, classes, seed=seed, **params.network).to(
+        device
+    )
+    names = networks.hidden_names(network)
+
+    labels = {"dataset": wildcards.dataset, "architecture": wildcards.architecture, "seed": seed}
+    curves, truncations, snapshots = [], [], training.snapshots(snakemake.input.snapshots)
+    for epoch, path in tqdm(snapshots.items(), unit="epoch", mininterval=1):
+        training.load_snapshot(network, path)
+        last = epoch == max(snapshots)
+        S = measure.gradient_outer_products(network, x, y, names) if last else None
+        ablated = measure.ablation_rows(network, x, y, names, params.ranks if last else [], S)
+        for row in ablated:
+            (curves if row["component"] in measure.COMPONENTS else truncations).append(labels | {"epoch": epoch} | row)
+    tables.write(curves, tables.NETWORKS, snakemake.output.ablation)
+    tables.write(truncations, tables.NETWORKS, snakemake.output.truncation)

@@ -1,0 +1,40 @@
+"""Train one network; leave its snapshots and the running loss of every epoch.
+
+Snapshots are made in a state folder that no rule declares, as Snakemake deletes a killed job's outputs; the next try goes on
+from them. They are moved to their place when all are there.
+"""
+
+from job import alone, die_with_parent, job
+
+with job(snakemake):
+    die_with_parent()
+
+    import os
+    import shutil
+    from pathlib import Path
+
+    from tqdm import tqdm
+
+    from agop_dnc import data, devices, networks, tables, training
+    from agop_dnc.deep_rfm import signed_one_hot
+
+    params, wildcards = snakemake.params, snakemake.wildcards
+    seed, settings = int(wildcards.seed), training.Settings(**params.training)
+    device = devices.select(params.device, params.threads)
+    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
+    x = arrays.x_train.float().reshape(-1, *arrays.image_shape)
+    Y = signed_one_hot(arrays.y_train).float()
+    training.check_batches(wildcards.architecture, len(x), settings.batch_size)
+    network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
+    # A state made with other settings, code or data is another state.
+    state = Path(f"{params.state}_{training.fingerprint(params.training, params.network, params.library, arrays)}")
+    with alone(state), tqdm(total=settings.epochs, unit="epoch", mininterval=1) as bar:
+        losses = training.train(
+            network.to(device), x, Y, settings, seed, state,
+            lambda epoch, loss: (bar.set_postfix(loss=f"{loss:.3g}", refresh=False), bar.update(epoch - bar.n)),
+        )  # fmt: skip
+        labels = {"dataset": wildcards.dataset, "architecture": wildcards.architecture, "seed": seed}
+        rows = [labels | {"epoch": e, "metric": "running_loss", "value": v} for e, v in enumerate(losses, start=1)]
+        tables.write(rows, tables.TRAINING, snakemake.output.losses)
+        shutil.rmtree(snakemake.output.snapshots, ignore_errors=True)
+        os.replace(state, snakemake.output.snapshots)
