@@ -56,5 +56,10 @@ envs: $(SYNCED)
 	  $(UV) export --quiet --locked --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
 	  | sed 's/^/      - /'; } > envs/environment.yaml
 
+# The default run's figures and small tables, which README shows.
+showcase: reproduce
+	mkdir -p showcase
+	cp figures/default/*.png results/default/tables/nfa_summary.* results/default/tables/deep_rfm.csv showcase/
+
 clean:
 	rm -rf .venv .uv

@@ -74,10 +74,17 @@ def main() -> None:
     print(f"\nNetworks, MLP of 784, 5 × 512 and 10, one thread; float32 matrix products: {rate / 1e9:.0f} GFLOP/s")
     for momentum in (0.0, 0.9):
         took, share = share_of_rate(network, X, y, momentum)
-        print(f"training, momentum {momentum}: {took:.2f} s an epoch of 5,000 points, {share:.0%} of the rate (median of 5)")
+        print(
+            f"training, momentum {momentum}: {took:.2f} s an epoch of 5,000 points, {share:.0%} of the rate (median of 5)"
+        )
     few, labels = points(1000)
-    slow, fast = seconds(lambda: agops_by_jacobians(network, few), 1), seconds(lambda: agops(network, few, labels, names))
-    print(f"AGOPs of five layers, N = 1,000: {fast:.2f} s; by vmap(jacrev) {slow:.2f} s, {slow / fast:.1f} times as long")
+    slow, fast = (
+        seconds(lambda: agops_by_jacobians(network, few), 1),
+        seconds(lambda: agops(network, few, labels, names)),
+    )
+    print(
+        f"AGOPs of five layers, N = 1,000: {fast:.2f} s; by vmap(jacrev) {slow:.2f} s, {slow / fast:.1f} times as long"
+    )
     for state in ("untrained", "after five epochs"):
         took = seconds(lambda: measure.measure(network, X, y, names), 2)
         print(f"a measured epoch, N = 5,000, all metrics, {state}: {took:.2f} s")

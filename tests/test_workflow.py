@@ -40,7 +40,7 @@ def finished(tmp_path_factory, snakemake):
 
 def test_a_run_makes_what_the_contract_names(finished):
     files = set(made(finished))
-    for figure in ("01", "03", "04", "05", "06"):
+    for figure in ("01", "02", "03", "04", "05", "06", "07", "10", "s1", "s2"):
         assert {f"figures/test/figure_{figure}.{kind}" for kind in ("png", "pdf")} <= files
         assert {f"results/test/notebooks/figure_{figure}.{kind}" for kind in ("ipynb", "html")} <= files
     table = pd.read_csv(finished / "results/test/tables/deep_rfm.csv")
@@ -52,7 +52,38 @@ def test_a_run_makes_what_the_contract_names(finished):
     }
     assert sorted(table.layer.unique()) == [1, 2, 3, 4]  # the last is the final predictor's
     assert np.isfinite(table.value).all()
-    assert not [name for name in files if "partial" in name]
+    assert not [name for name in files if "partial" in name or "snapshots" in name or "state" in name]
+
+
+def test_the_tables_of_networks_are_those_of_the_contract(finished):
+    tables = {
+        name: pd.read_csv(finished / f"results/test/tables/{name}.csv") for name in ("networks", "nfa", "training")
+    }
+    first = ["dataset", "architecture", "seed", "epoch"]
+    assert list(tables["networks"].columns) == [*first, "layer", "component", "metric", "value"]
+    assert list(tables["nfa"].columns) == [*first, "layer", "target", "value"]
+    assert list(tables["training"].columns) == [*first, "metric", "value"]
+    assert not any(table.duplicated(list(table.columns[:-1])).any() for table in tables.values())
+    assert {"input", "right", "output", "right_top_1", "output_top_20", "agop"} <= set(tables["networks"].component)
+    assert {"sqrt_agop", "agop", "sqrt_agop_rotated"} <= set(tables["nfa"].target)
+    wanted = {
+        "train_loss",
+        "train_accuracy",
+        "test_loss",
+        "test_accuracy",
+        "trace_within",
+        "trace_between",
+        "nc3",
+        "nc4",
+    }
+    assert wanted | {"running_loss"} == set(tables["training"].metric)
+    assert sorted(tables["nfa"].epoch.unique()) == [0, 2, 4]
+    # The decomposed weights say what their products said.
+    ablation = pd.read_csv(finished / "results/test/tables/ablation.csv")
+    both = ablation.merge(tables["networks"], on=list(ablation.columns[:-1]))
+    assert len(both) == len(ablation)
+    # Products in float32 against float64 ones.
+    np.testing.assert_allclose(both.value_x, both.value_y, rtol=1e-4)
 
 
 def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path, snakemake):
@@ -92,6 +123,14 @@ def test_a_changed_feature_bandwidth_reruns_the_cosines_alone(finished, tmp_path
     assert not {f"figure={name}" for name in ("figure_03", "figure_06")} & set(plan.split())
 
 
+def test_a_changed_learning_rate_leaves_deep_rfm_alone(finished, tmp_path, snakemake):
+    config = tmp_path / "changed.yaml"
+    config.write_text(yaml.safe_dump(change(networks__architectures__mlp__learning_rate=0.2)))
+    plan = planned(snakemake(finished, "-n", configfile=config).stdout)
+    assert plan["train_network"] == 4
+    assert not {"fit_deep_rfm", "fit_deep_rfm_and_gram", "prepare_data"} & set(plan)
+
+
 def test_keys_in_another_order_rerun_nothing(finished, tmp_path, snakemake):
     config = tmp_path / "reordered.yaml"
     config.write_text(yaml.safe_dump(yaml.safe_load(TEST_CONFIG.read_text()), sort_keys=True))
@@ -113,10 +152,13 @@ def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
     images = rng.normal(size=(60, 4, 4, 3)) + labels[:, None, None, None]
     np.savez(tmp_path / "mine.npz", x_train=images, y_train=labels)
     config = tmp_path / "mine.yaml"
-    config.write_text(yaml.safe_dump(change(run="mine", datasets={"mine": {"source": "npz", "path": "mine.npz"}})))
-    done = snakemake(tmp_path, "--cores", "2", "figures/mine/figure_03.png", configfile=config)
+    config.write_text(
+        yaml.safe_dump(change(run="mine", seeds=[0], datasets={"mine": {"source": "npz", "path": "mine.npz"}}))
+    )
+    wanted = [f"figures/mine/figure_{figure}.png" for figure in ("03", "07")]
+    done = snakemake(tmp_path, "--cores", "2", *wanted, configfile=config)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "figures/mine/figure_03.png").exists()
+    assert all((tmp_path / path).exists() for path in wanted)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def measure(
     - layer 0, `network`: `loss` (mean square against ±1 targets), `accuracy`, `trace_within`, `trace_between` of the last
       hidden layer's output, its `nc3` against the readout and `nc4`.
 
-    Memory: X, and a chunk of 512 points' activations with their gradients for one output. Raises ValueError for names that
+    Memory: X, and a chunk of 512 points' activations with their gradients for every output. Raises ValueError for names that
     are no linear layers, or labels that do not fit the outputs.
 
     >>> from torch import nn
@@ -264,10 +264,10 @@ def _zeros(probes: Sequence[Probe]) -> list[Tensor]:
 def _add_outer_products(S: list[Tensor], output: Tensor, probes: Sequence[Probe]) -> None:
     """Add to each layer's S the outer products of the gradients of every output at its pre-activations."""
     preactivations = [probe.preactivation for probe in probes]
-    for k in range(output.shape[1]):
-        gradients = torch.autograd.grad(output[:, k].sum(), preactivations, retain_graph=k + 1 < output.shape[1])
-        for s, delta in zip(S, gradients, strict=True):
-            # Units that are off for every point of the chunk, many when classes stand together, have nothing to add.
-            active = delta.any(0).nonzero().flatten()
-            delta = delta[:, active]
-            s[active[:, None], active] += (delta.T @ delta).double()
+    outputs = output.shape[1]
+    gradients = [
+        torch.autograd.grad(output[:, k].sum(), preactivations, retain_graph=k + 1 < outputs) for k in range(outputs)
+    ]
+    for s, deltas in zip(S, zip(*gradients, strict=True), strict=True):
+        delta = torch.cat(deltas)
+        s += delta.T @ delta
