@@ -9,6 +9,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 
 .PHONY: reproduce setup test lint format bench docs envs showcase clean
 
+setup: $(SYNCED)
+
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
 

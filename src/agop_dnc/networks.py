@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from .errors import UserError
@@ -82,7 +81,10 @@ def _mlp(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
     return nn.Flatten(), channels * height * width
 
 
+# torchvision is imported where it is used: it costs seconds, which an MLP's job need not pay.
 def _resnet18(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
+    import torchvision
+
     backbone = torchvision.models.resnet18(weights=None)
     features: int = backbone.fc.in_features
     backbone.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
@@ -92,6 +94,8 @@ def _resnet18(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
 
 
 def _vgg11(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
+    import torchvision
+
     features = torchvision.models.vgg11(weights=None).features[:15]
     first = nn.Conv2d(channels, 64, kernel_size=3, padding=1)
     nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
