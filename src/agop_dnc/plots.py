@@ -111,8 +111,7 @@ def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure
                 band(axis, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
             axis.set(title=f"layer {layer}", xlabel="epoch")
         line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
-    axes[0, 0].legend()
-    return _captioned(figure, caption)
+    return _captioned(_legend_above(figure, axes[0, 0]), caption)
 
 
 def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
@@ -168,12 +167,9 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) ->
             axis.set(title=f"layer {layer}", xlabel="singular directions kept, $r$")
             axis.set_xscale("log")
             axis.set_xticks([1, 2, 5, 10, 20], labels=["1", "2", "5", "10", "20"])
-            axis.minorticks_off() if axis.get_ylim()[1] / axis.get_ylim()[0] > 10 else axis.tick_params(
-                axis="x", which="minor", bottom=False
-            )
+            axis.tick_params(axis="x", which="minor", bottom=False)
         line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
-    axes[0, 0].legend(fontsize=7)
-    return _captioned(figure, caption)
+    return _captioned(_legend_above(figure, axes[0, 0]), caption)
 
 
 def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
@@ -192,8 +188,7 @@ def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Fig
             else:
                 band(axis, curve.epoch, curve["mean"], curve["std"], name, colour, marker)
         axis.set(title=title, xlabel="epoch")
-    axes[0].legend()
-    return _captioned(figure, caption)
+    return _captioned(_legend_above(figure, axes[0]), caption)
 
 
 def linear_band(axis: Axes, curve: pd.DataFrame, x: str, label: str, colour: Any, marker: str) -> None:
@@ -214,6 +209,7 @@ def band(axis: Axes, x: Any, mean: Any, std: Any, label: str, colour: str, marke
     if high / low > 1e4:  # labels at every decade would touch
         axis.yaxis.set_major_locator(LogLocator(numticks=7))
     if high / low < 10:  # plain numbers where decades are too far apart to be of help
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 6)))
         axis.yaxis.set_minor_formatter(ScalarFormatter())
         axis.yaxis.set_major_formatter(ScalarFormatter())
     sns.despine(ax=axis)
@@ -227,6 +223,13 @@ def save(figure: Figure, *paths: str | Path) -> None:
         figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
         os.replace(temporary, path)
     plt.close(figure)
+
+
+def _legend_above(figure: Figure, axis: Axes) -> Figure:
+    """One panel's legend for all, where no curve can run into it."""
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
 
 
 def _captioned(figure: Figure, caption: str) -> Figure:
