@@ -8,9 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file first, so that the two workers end together."""
+    items.sort(key=lambda item: "test_workflow.py" not in item.nodeid)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -51,3 +57,24 @@ def snakemake():
         )
 
     return run
+
+
+TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
+
+
+def made(folder):
+    """Every file that a run leaves for its user, by its path, with its bytes."""
+    files = (path for part in ("results", "figures") for path in (folder / part).rglob("*"))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file() and "logs" not in p.parts}
+
+
+def change(**changes):
+    """The test configuration with some keys, `a__b` for b inside a, replaced."""
+    content = yaml.safe_load(TEST_CONFIG.read_text())
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        inner = content
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return content

@@ -1,0 +1,119 @@
+"""What a user can get wrong, data of one's own, and the repository's own order."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from conftest import REPOSITORY, change, made
+
+
+def test_rows_follow_the_datasets_and_one_without_the_study_is_passed_over(tmp_path, snakemake):
+    config = tmp_path / "three.yaml"
+    digits = {"source": "sklearn", "n": 60}
+    datasets = {"a": digits, "b": digits | {"studies": ["mlp"]}, "c": digits | {"role": "extra"}}
+    config.write_text(yaml.safe_dump(change(datasets=datasets)))
+    plan = snakemake(tmp_path, "-n", configfile=config).stdout
+    assert "deep_rfm/b/" not in plan
+    assert "deep_rfm/c/relu/gram_0.npz" in plan
+
+
+def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
+    labels = np.arange(60) % 3
+    images = rng.normal(size=(60, 4, 4, 3)) + labels[:, None, None, None]
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=labels)
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        yaml.safe_dump(change(run="mine", seeds=[0], datasets={"mine": {"source": "npz", "path": "mine.npz"}}))
+    )
+    wanted = [f"figures/mine/figure_{figure}.png" for figure in ("03", "07")]
+    done = snakemake(tmp_path, "--cores", "2", *wanted, configfile=config)
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / path).exists() for path in wanted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"deep_rfm__widht": 3}, "Error: configuration: unknown key 'widht' at deep_rfm"),
+        ({"seeds": "many"}, "Error: configuration: seeds is 'many'; it must be a list"),
+        ({"datasets": {"mine": {"source": "npz", "path": "nowhere.npz"}}}, "there is no file nowhere.npz"),
+    ],
+)
+def test_a_configuration_that_cannot_be_meant_stops_before_any_job(tmp_path, snakemake, changes, message):
+    config = tmp_path / "wrong.yaml"
+    config.write_text(yaml.safe_dump(change(**changes)))
+    stopped = snakemake(tmp_path, "--cores", "1", configfile=config)
+    assert stopped.returncode == 1
+    assert message in stopped.stderr
+    assert "Traceback" not in stopped.stdout + stopped.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": {"digits": {"source": "sklearn", "n": 5000}}}, "Error: prepare_data (dataset=digits): dataset digits: n is 5,000"),
+        (
+            {"datasets": {"mnist": {"source": "torchvision", "n": 100}}, "data": {"download": False}},
+            "Error: prepare_data (dataset=mnist): dataset mnist: no whole copy of it is under data",
+        ),
+    ],
+)  # fmt: skip
+def test_data_that_cannot_be_had_end_the_run_with_one_line_and_nothing_half_written(
+    tmp_path, snakemake, changes, message
+):
+    config = tmp_path / "wrong.yaml"
+    config.write_text(yaml.safe_dump(change(**changes)))
+    stopped = snakemake(tmp_path, "--cores", "1", configfile=config)
+    assert stopped.returncode == 1
+    assert message in stopped.stderr
+    assert made(tmp_path) == {}
+    assert "Traceback" in next((tmp_path / "results/test/logs/prepare_data").iterdir()).read_text()
+
+
+def test_the_rule_graph_is_drawn(snakemake, tmp_path):
+    graph = snakemake(tmp_path, "--rulegraph")
+    assert graph.returncode == 0
+    assert {"prepare_data", "fit_deep_rfm", "render_figure"} <= {
+        word.split('"')[1] for word in graph.stdout.split() if word.count('"') == 2 and "label" in word
+    } | set(graph.stdout.replace('"', " ").split())
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path, snakemake):
+    import fcntl
+
+    def lock():
+        """What Snakemake leaves when it is killed."""
+        (tmp_path / ".snakemake" / "locks").mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text(f"{tmp_path}/results/test/data/digits.npz")
+
+    lock()  # a killed run's is cleared by the next …
+    cleared = snakemake(tmp_path, "--cores", "1", "results/test/data/digits.npz")
+    assert cleared.returncode == 0, cleared.stderr
+    lock()  # … while a run that is alive makes another one leave.
+    with open(tmp_path / ".snakemake" / "agop_dnc.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = snakemake(tmp_path, "--cores", "1", "-f", "results/test/data/digits.npz")
+    assert second.returncode == 1
+    assert "lock" in second.stderr.lower()
+
+
+def test_conda_environment_and_lock_have_the_same_pins():
+    import subprocess
+
+    uv = REPOSITORY / ".uv" / "bin" / "uv"
+    command = [uv if uv.exists() else shutil.which("uv"), "export", "--quiet", "--locked", "--offline", "--no-dev"]
+    command += ["--no-hashes", "--no-emit-project", "--no-annotate", "--no-header", "--project", REPOSITORY]
+    exported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    environment = yaml.safe_load((REPOSITORY / "envs" / "environment.yaml").read_text())
+    pins = next(entry for entry in environment["dependencies"] if isinstance(entry, dict))["pip"]
+    assert pins == [line for line in exported if line]
+
+
+def test_source_notebooks_hold_no_outputs():
+    import json
+
+    for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        assert all(not cell.get("outputs") for cell in cells), path
