@@ -86,7 +86,7 @@ def test_one_run_at_a_time_in_a_folder(tmp_path, snakemake):
     def lock():
         """What Snakemake leaves when it is killed."""
         (tmp_path / ".snakemake" / "locks").mkdir(parents=True, exist_ok=True)
-        (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text(f"{tmp_path}/results/test/data/digits.npz")
+        (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text("results/test/data/digits.npz")
 
     lock()  # a killed run's is cleared by the next …
     cleared = snakemake(tmp_path, "--cores", "1", "results/test/data/digits.npz")
