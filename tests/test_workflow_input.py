@@ -23,10 +23,10 @@ def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
     images = rng.normal(size=(60, 4, 4, 3)) + labels[:, None, None, None]
     np.savez(tmp_path / "mine.npz", x_train=images, y_train=labels)
     config = tmp_path / "mine.yaml"
-    config.write_text(
-        yaml.safe_dump(change(run="mine", seeds=[0], datasets={"mine": {"source": "npz", "path": "mine.npz"}}))
-    )
-    wanted = [f"figures/mine/figure_{figure}.png" for figure in ("03", "07")]
+    mine = {"source": "npz", "path": "mine.npz"}
+    datasets = {"mine": mine, "drawn": mine | {"labels": "random", "studies": ["mlp"], "role": "extra"}}
+    config.write_text(yaml.safe_dump(change(run="mine", seeds=[0], datasets=datasets)))
+    wanted = [f"figures/mine/figure_{figure}.png" for figure in ("03", "07", "s2")]
     done = snakemake(tmp_path, "--cores", "2", *wanted, configfile=config)
     assert done.returncode == 0, done.stderr
     assert all((tmp_path / path).exists() for path in wanted)
