@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
-from agop_dnc import agop, measure, metrics, networks, training
+from agop_dnc import agop, measure, metrics, networks, outer_products, training
 from agop_dnc.deep_rfm import signed_one_hot
 from agop_dnc.errors import UserError
 from agop_dnc.randomness import generator
@@ -188,6 +188,39 @@ def test_agops_of_all_layers_equal_those_of_jacobians(architecture, dtype, toler
         assert got.correlations()["agop"] == pytest.approx(agop.nfa_correlation(nfm, expected), abs=10 * tolerance)
 
 
+@pytest.mark.parametrize("every", [1, 4])  # with the second, three units of four are off at every point
+def test_the_written_out_recursion_is_autograds(every):
+    network, (x, _) = small("mlp", width=64), images("mlp")
+    layers = networks.hidden_linear_layers(network.head)
+    with torch.no_grad():
+        for layer in layers[1:]:
+            off = torch.arange(64) % every != 0
+            layer.weight[off] = -layer.weight[off].abs()
+    assert outer_products.relu_stack(network, layers) == [*layers, network.head[-1]]
+    h, preactivations = x.flatten(1), []
+    for layer in layers:
+        preactivations.append(layer(h))
+        h = preactivations[-1].relu()
+    assert all(0 < (z > 0).any(0).sum() <= 64 // every for z in preactivations[1:])
+    got = outer_products.of_stack([*layers, network.head[-1]], preactivations)
+    for s, expected in zip(got, outer_products.by_autograd(network.head[-1](h), preactivations), strict=True):
+        torch.testing.assert_close(s, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_networks_that_end_otherwise_are_left_to_autograd():
+    layers = [nn.Linear(4, 5), nn.Linear(5, 5)]
+    readout = nn.Linear(5, 3)
+    assert outer_products.relu_stack(nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), readout), layers)
+    for others in (
+        [layers[0], nn.Tanh(), layers[1], nn.ReLU(), readout],
+        [layers[0], layers[1], nn.ReLU(), readout],
+        [layers[0], nn.ReLU(), layers[1], nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), readout],
+        [layers[0], nn.ReLU(), layers[1], nn.ReLU(), readout, nn.ReLU()],
+    ):
+        assert outer_products.relu_stack(nn.Sequential(*others), layers) is None
+    assert outer_products.relu_stack(nn.ModuleList(layers), layers) is None
+
+
 def test_nfa_correlation_is_pearsons(draw):
     import numpy as np
 
@@ -200,13 +233,14 @@ def test_the_rotated_null_is_the_correlation_with_rotated_eigenvectors(draw):
     W, delta = draw(4, 9), draw(20, 4, seed=1)
     S = delta.T @ delta
     layer = agop.LayerAgop(W, S)
-    frame = torch.linalg.qr(torch.randn(9, 4, dtype=torch.float64, generator=generator(0, "null")))[0]
+    frame = agop.random_frame(9, 4, generator(0, "null"))
+    torch.testing.assert_close(frame.T @ frame, torch.eye(4, dtype=torch.float64))
     values = torch.linalg.eigvalsh(W.T @ S @ W)[-4:].clamp(min=0)
     expected = {
         "sqrt_agop": agop.nfa_correlation(W.T @ W, frame @ torch.diag(values.sqrt()) @ frame.T),
         "agop": agop.nfa_correlation(W.T @ W, frame @ torch.diag(values) @ frame.T),
     }
-    got = layer.null_correlations(generator(0, "null"))
+    got = layer.null_correlations(frame)
     assert got == pytest.approx(expected, rel=1e-8)
 
 

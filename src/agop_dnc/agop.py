@@ -7,11 +7,12 @@ are never formed.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from .kernels import Kernel, distances, row_chunks, symmetric_square
+from .kernels import Kernel, distances, gram, row_chunks
 
 
 def kernel_agop(kernel: Kernel, X: Tensor, alpha: Tensor, r: Tensor | None = None) -> Tensor:
@@ -57,7 +58,7 @@ def _agop_by_outputs(P: Tensor, X: Tensor, alpha: Tensor) -> Tensor:
 
 def _agop_by_pairs(P: Tensor, X: Tensor, alpha: Tensor) -> Tensor:
     S = P @ alpha
-    A = symmetric_square(P)
+    A = gram(P)  # P is symmetric
     for rows in row_chunks(len(P), 2 * P.shape[1] * P.element_size()):
         A[rows].mul_(alpha[rows] @ alpha.T)
         A[rows].sub_((S[rows] @ alpha.T).addmm_(alpha[rows], S.T).mul_(P[rows]))
@@ -85,59 +86,96 @@ class LayerAgop:
 
         AGOP = Wᵀ S W,   S = (1/N) Σ_ik δ_ik δ_ikᵀ   (width×width).
 
-    With the QR decomposition Wᵀ = QT (Q: d×r with orthonormal columns, r = min(d, width)), AGOP = Q (TSTᵀ) Qᵀ, its square root
-    is Q (TSTᵀ)^{1/2} Qᵀ and the neural feature matrix WᵀW = Q (TTᵀ) Qᵀ: all that is asked of them is found in r×r matrices,
-    also where d = 8192. W: width×d. S: width×width. All in float64.
+    With Wᵀ = QT (Q: d×r with orthonormal columns, r = min(d, width); the QR decomposition, or Q = I where width ≥ d),
+    AGOP = Q (TSTᵀ) Qᵀ, its square root is Q (TSTᵀ)^{1/2} Qᵀ and the neural feature matrix WᵀW = Q (TTᵀ) Qᵀ: all that is
+    asked of them is found in r×r matrices, also where d = 8192. W: width×d. S: width×width. All in float64.
     """
 
     def __init__(self, W: Tensor, S: Tensor) -> None:
         if S.shape != (len(W), len(W)):
             raise ValueError(f"S must be {len(W)}×{len(W)}, not {tuple(S.shape)}")
-        self.Q, T = torch.linalg.qr(W.double().T)
-        self._agop = T @ S.double() @ T.T
-        self._nfm = T @ T.T
+        self.W, self.S = W.double(), S.double()
 
     @property
     def matrix(self) -> Tensor:
         """The AGOP itself, d×d."""
-        full: Tensor = self.Q @ self._agop @ self.Q.T
+        full: Tensor = self.W.T @ (self.S @ self.W)
         return full
 
     def root_features(self, X: Tensor) -> Tensor:
         """Rows of X (n×d) times AGOP^{1/2}, in the coordinates Q: n×r, with the same inner products as the n×d ones."""
-        root: Tensor = self.Q @ matrix_sqrt(self._agop)
-        return X.double() @ root
+        return X.double() @ self._root_map
 
     def correlations(self) -> dict[str, float]:
         """Pearson correlations of WᵀW with AGOP^{1/2} (`sqrt_agop`) and with the AGOP (`agop`): the Neural Feature Ansatz.
 
         NaN where one of them has equal entries throughout.
         """
-        ones = self.Q.sum(0)
+        Q, nfm = self._row_space[0], self._nfm
         return {
-            name: _pearson(self._nfm, matrix, ones, len(self.Q))
-            for name, matrix in (("sqrt_agop", matrix_sqrt(self._agop)), ("agop", self._agop))
+            name: _pearson(nfm, matrix, Q.sum(0), len(Q))
+            for name, matrix in (("sqrt_agop", self._root), ("agop", self._agop))
         }
 
-    def null_correlations(self, generator: torch.Generator) -> dict[str, float]:
-        """The same with the AGOP's eigenvectors replaced by a random orthonormal frame of R^d, its eigenvalues kept."""
-        d, r = self.Q.shape
-        frame = torch.linalg.qr(torch.randn(d, r, dtype=torch.float64, generator=generator))[0].to(self.Q)
-        eigenvalues = torch.linalg.eigvalsh(self._agop).clamp(min=0)
-        overlap = (self._nfm @ (self.Q.T @ frame)).mul_(self.Q.T @ frame).sum(0)  # f_bᵀ WᵀW f_b
+    def null_correlations(self, frame: Tensor) -> dict[str, float]:
+        """The same with the AGOP's eigenvectors replaced by a frame of R^d (see :func:`random_frame`), its eigenvalues kept."""
+        Q, nfm = self._row_space[0], self._nfm
+        frame = frame.to(Q)
+        turned = Q.T @ frame
+        overlap = (nfm @ turned).mul_(turned).sum(0)  # f_bᵀ WᵀW f_b
+        ones = Q.sum(0)
+        moments = (float(ones @ nfm @ ones), float(nfm.square().sum()))
+        eigenvalues = self._eigen[0]
         return {
             name: _pearson_of_sums(
                 float((overlap * values).sum()),
-                self._nfm_moments(),
+                moments,
                 (float((frame.sum(0).square() * values).sum()), float(values.square().sum())),
-                d,
+                len(Q),
             )
             for name, values in (("sqrt_agop", eigenvalues.sqrt()), ("agop", eigenvalues))
         }
 
-    def _nfm_moments(self) -> tuple[float, float]:
-        ones = self.Q.sum(0)
-        return float(ones @ self._nfm @ ones), float(self._nfm.square().sum())
+    @cached_property
+    def _row_space(self) -> tuple[Tensor, Tensor]:
+        """Q and T."""
+        width, d = self.W.shape
+        if width >= d:
+            return torch.eye(d).to(self.W), self.W.T
+        Q, T = torch.linalg.qr(self.W.T)
+        return Q, T
+
+    @cached_property
+    def _nfm(self) -> Tensor:
+        """The neural feature matrix in the coordinates Q, r×r; so are the AGOP and its root."""
+        T = self._row_space[1]
+        return T @ T.T
+
+    @cached_property
+    def _agop(self) -> Tensor:
+        T = self._row_space[1]
+        return T @ self.S @ T.T
+
+    @cached_property
+    def _eigen(self) -> tuple[Tensor, Tensor]:
+        eigenvalues, vectors = torch.linalg.eigh(self._agop)
+        return eigenvalues.clamp_(min=0), vectors
+
+    @cached_property
+    def _root(self) -> Tensor:
+        eigenvalues, vectors = self._eigen
+        half = vectors * eigenvalues.pow(0.25)
+        return half @ half.T
+
+    @cached_property
+    def _root_map(self) -> Tensor:
+        return self._row_space[0] @ self._root
+
+
+def random_frame(d: int, width: int, generator: torch.Generator) -> Tensor:
+    """min(d, width) orthonormal vectors of R^d in random directions, as columns, in float64."""
+    frame: Tensor = torch.linalg.qr(torch.randn(d, min(d, width), dtype=torch.float64, generator=generator))[0]
+    return frame
 
 
 def nfa_correlation(A: Tensor, B: Tensor) -> float:

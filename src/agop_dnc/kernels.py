@@ -129,13 +129,14 @@ def _distances(X: Tensor, Z: Tensor, to_itself: bool = False) -> Tensor:
     return r
 
 
-def symmetric_square(P: Tensor) -> Tensor:
-    """PᵀP of a symmetric matrix, half of it by multiplication and half by symmetry."""
-    result = torch.empty_like(P)
-    for rows in row_chunks(len(P), P.element_size() * len(P), at_most=_SYMMETRIC_ROWS):
-        block = P[rows] @ P[:, rows.start :]
-        result[rows, rows.start :] = block
-        result[rows.stop :, rows] = block[:, rows.stop - rows.start :].T
+def gram(A: Tensor) -> Tensor:
+    """AᵀA (m×m for A n×m), half of it by multiplication and half by symmetry."""
+    m = A.shape[1]
+    result = A.new_empty(m, m)
+    for columns in row_chunks(m, A.element_size() * m, at_most=max(128, m // 8)):
+        block = A[:, columns].T @ A[:, columns.start :]
+        result[columns, columns.start :] = block
+        result[columns.stop :, columns] = block[:, columns.stop - columns.start :].T
     return result
 
 

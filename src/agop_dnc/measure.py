@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from .ablation import ablate_layer
-from .agop import LayerAgop
+from .agop import LayerAgop, random_frame
 from .metrics import ClassMeans, Scatter, nc3, nearest_mean
+from .outer_products import by_autograd, of_stack, relu_stack
 from .randomness import generator
 
 CHUNK = 512  # points that go through the network at once
@@ -86,7 +88,7 @@ def measure(
     probes, readout = _probes(network, layers)
     with _measuring(network, probes) as run:
         means = _class_means(run, probes, X, y)
-        scatters, S, whole = _scatter_and_gradients(run, probes, means, X, y)
+        scatters, S, whole = _scatter_and_gradients(run, probes, _Gradients(network, probes), means, X, y)
     rows = [_row(0, "network", metric, value) for metric, value in whole.items()]
     last = scatters[len(probes), "output"]
     rows += [
@@ -102,7 +104,7 @@ def measure(
     ]
     for index, (probe, s) in enumerate(zip(probes, S, strict=True), start=1):
         agop = LayerAgop(probe.layer.weight.detach(), s)
-        null = agop.null_correlations(generator(seed, "rotated null", index))
+        null = agop.null_correlations(_frame(*agop.W.shape, seed, index))
         values = agop.correlations() | {f"{name}_rotated": value for name, value in null.items()}
         rows += [_row(index, "nfa", metric, value) for metric, value in values.items()]
     if ranks:
@@ -159,14 +161,37 @@ def gradient_outer_products(
 ) -> list[Tensor]:
     """S = (1/N) Σ_ik δ_ik δ_ikᵀ of every hidden layer, in float64: with its W the layer's AGOP is WᵀSW (see LayerAgop).
 
-    The gradients δ of all layers come from one backward pass an output, a chunk of points at a time.
+    See :mod:`.outer_products` for how.
     """
     probes, _ = _probes(network, layers)
     with _measuring(network, probes) as run:
-        S = _zeros(probes)
-        for output, _ in run(X, y, gradients=True):
-            _add_outer_products(S, output, probes)
-    return [s / len(X) for s in S]
+        gradients = _Gradients(network, probes)
+        for output, _ in run(X, y, gradients.need_graph):
+            gradients.add(output)
+    return [s / len(X) for s in gradients.sums]
+
+
+class _Gradients:
+    """Sums of outer products of the gradients at the probes' pre-activations, in float64, a chunk of points at a time."""
+
+    def __init__(self, network: nn.Module, probes: Sequence[Probe]) -> None:
+        self._probes = probes
+        self._stack = relu_stack(network, [probe.layer for probe in probes])
+        self.need_graph = self._stack is None
+        self.sums = [p.layer.weight.new_zeros((p.layer.out_features,) * 2, dtype=torch.float64) for p in probes]
+
+    def add(self, output: Tensor) -> None:
+        """Take in the chunk that the network was last run on, with this output (n×K)."""
+        preactivations = [probe.preactivation for probe in self._probes]
+        added = by_autograd(output, preactivations) if self._stack is None else of_stack(self._stack, preactivations)
+        for total, s in zip(self.sums, added, strict=True):
+            total += s
+
+
+@lru_cache(maxsize=8)
+def _frame(width: int, d: int, seed: int, index: int) -> Tensor:
+    """What a layer's null puts in place of the AGOP's eigenvectors: the same in every epoch, and so drawn once."""
+    return random_frame(d, width, generator(seed, "rotated null", index))
 
 
 def _row(layer: int, component: str, metric: str, value: float) -> dict[str, Any]:
@@ -238,36 +263,28 @@ def _class_means(run: Any, probes: Sequence[Probe], X: Tensor, y: Tensor) -> dic
 
 
 def _scatter_and_gradients(
-    run: Any, probes: Sequence[Probe], means: dict[tuple[int, str], Tensor], X: Tensor, y: Tensor
+    run: Any,
+    probes: Sequence[Probe],
+    gradients: _Gradients,
+    means: dict[tuple[int, str], Tensor],
+    X: Tensor,
+    y: Tensor,
 ) -> tuple[dict[tuple[int, str], Scatter], list[Tensor], dict[str, float]]:
     scatters = {key: Scatter(mean) for key, mean in means.items()}
-    S = _zeros(probes)
     squared = wrong = apart = 0.0
-    for output, labels in run(X, y, gradients=True):
+    for output, labels in run(X, y, gradients.need_graph):
         for index, probe in enumerate(probes, start=1):
             for name, features in probe.components().items():
                 scatters[index, name].add(features, labels)
-        _add_outer_products(S, output, probes)
+        gradients.add(output)
         predicted, last = output.argmax(1), probes[-1].components()["output"]
         targets = nn.functional.one_hot(labels, output.shape[1]) * 2 - 1
         squared += float((output.detach().double() - targets).square().sum())
         wrong += float((predicted != labels).sum())
         apart += float((predicted != nearest_mean(last, means[len(probes), "output"])).sum())
     N, K = len(X), means[1, "input"].shape[0]
-    return scatters, [s / N for s in S], {"loss": squared / (N * K), "accuracy": 1 - wrong / N, "nc4": apart / N}
-
-
-def _zeros(probes: Sequence[Probe]) -> list[Tensor]:
-    return [probe.layer.weight.new_zeros((len(probe.layer.weight),) * 2, dtype=torch.float64) for probe in probes]
-
-
-def _add_outer_products(S: list[Tensor], output: Tensor, probes: Sequence[Probe]) -> None:
-    """Add to each layer's S the outer products of the gradients of every output at its pre-activations."""
-    preactivations = [probe.preactivation for probe in probes]
-    outputs = output.shape[1]
-    gradients = [
-        torch.autograd.grad(output[:, k].sum(), preactivations, retain_graph=k + 1 < outputs) for k in range(outputs)
-    ]
-    for s, deltas in zip(S, zip(*gradients, strict=True), strict=True):
-        delta = torch.cat(deltas)
-        s += delta.T @ delta
+    return (
+        scatters,
+        [s / N for s in gradients.sums],
+        {"loss": squared / (N * K), "accuracy": 1 - wrong / N, "nc4": apart / N},
+    )

@@ -57,9 +57,9 @@ class Scatter:
 
     def add(self, X: Tensor, y: Tensor) -> None:
         """Take in a chunk of features (n×d) with labels (n)."""
-        residuals = X.double() - self.means[y]
+        residuals = X - self.means[y]  # in float64, as the means are
         self._points += len(X)
-        self._squared += residuals.square().sum()
+        self._squared += torch.linalg.vector_norm(residuals).square()
         self._projected += (residuals @ self._V).square().sum(0)
 
     @property
