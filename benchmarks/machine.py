@@ -3,6 +3,7 @@
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -27,3 +28,16 @@ def matrix_product_rate(dtype: torch.dtype, n: int = 1500) -> float:
 def peak_bytes() -> int:
     """The most memory that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def added_bytes(function: Callable[[], object]) -> int:
+    """By how much a call's peak exceeds the memory held before it (Linux: what came before is let out of the count)."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _kibibytes("VmRSS")
+    function()
+    return (_kibibytes("VmHWM") - before) * 1024
+
+
+def _kibibytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
