@@ -6,7 +6,9 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/deep_rfm.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/review.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -14,3 +16,5 @@ rule all:
     input:
         TABLES,
         figure_files(),
+        rules.write_start_page.output,
+        rules.write_index.output,

@@ -142,3 +142,14 @@ def test_scatter_does_not_cancel_when_classes_have_all_but_collapsed(draw):
     # Rounding of the features themselves, 1e-14 against 1e-9, is what is left.
     R = X - torch.stack([X[y == c].mean(0) for c in range(4)])[y]
     assert metrics.nc1(X, y) == pytest.approx(float(R.square().sum() / 40), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(30, 7), (7, 30)])
+def test_gram_deviation_is_that_of_the_matrix(draw, shape):
+    X, y = draw(*shape), torch.arange(shape[0]) % 3
+    same = y[:, None] == y
+    ideal = torch.where(same, 1.0, -0.5).double()
+    expected = (metrics.centred_gram(X, y) - ideal).square().mean().sqrt()
+    assert metrics.gram_deviation(X, y) == pytest.approx(float(expected), rel=1e-12)
+    simplex = torch.eye(3, dtype=torch.float64)[y]  # collapsed: zero up to the rounding that the docstring states
+    assert metrics.gram_deviation(simplex, y) < 1e-7

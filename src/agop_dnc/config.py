@@ -39,6 +39,7 @@ def load(files: Sequence[str | Path], schema: str | Path, overrides: Mapping[str
     _settle_gram_layers(config, given)
     _settle_overrides(config, given, "deep_rfm", "activation", "activations")
     _settle_overrides(config, given, "networks", "architecture", "architectures")
+    _check_departures(config)
     return config
 
 
@@ -217,6 +218,20 @@ def _settle_overrides(config: Config, given: Config, name: str, kind: str, kinds
         if not missing:
             kept.append(entry)
     section["overrides"] = kept
+
+
+def _check_departures(config: Config) -> None:
+    """Departures are compared with a dataset's own Deep RFM."""
+    for name in config["departures"]["datasets"]:
+        settings = config["datasets"].get(name)
+        if settings is None:
+            hint = did_you_mean(name, config["datasets"])
+            raise UserError(f"configuration: departures.datasets names '{name}', which is not among the datasets{hint}")
+        if not config["deep_rfm"]["enabled"] or "deep_rfm" not in settings["studies"] or settings["labels"] == "random":
+            raise UserError(
+                f"configuration: departures.datasets names '{name}', on whose own labels no Deep RFM is run; "
+                "add deep_rfm to its studies, or remove it there"
+            )
 
 
 def _entries(rules: Config, prefix: str) -> Iterator[tuple[str, str, str, str]]:

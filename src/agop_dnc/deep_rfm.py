@@ -19,7 +19,7 @@ from .errors import UserError
 from .features import FeatureMap, feature_map, to
 from .kernel_regression import KernelPredictor, fit_predictor, normalised
 from .kernels import KERNELS
-from .metrics import centred_gram, collapse, thin
+from .metrics import centred_gram, collapse, gram_deviation, thin
 from .randomness import generator
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
@@ -198,10 +198,11 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
     for index, (layer, agop_features, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
         components = {"x": layer.predictor.X, "agop": agop_features, "features": features}
         rows = _predictor_rows(index, layer.predictor, X_test, arrays.y_test) + [
-            {"layer": index, "component": component, "metric": metric, "value": value}
+            _row(index, component, metric, value)
             for component, points in components.items()
             for metric, value in collapse(points, y).items()
         ]
+        rows.append(_row(index, "agop", "gram_deviation", gram_deviation(agop_features, y)))
         shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
         grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
         X_test = layer(X_test)
@@ -235,7 +236,11 @@ def _predictor_rows(index: int, predictor: KernelPredictor, X_test: Tensor, y_te
     measured = {"interpolation_error": predictor.interpolation_error, "ridge_used": predictor.ridge_used}
     if len(X_test):
         measured["test_accuracy"] = float((predictor(X_test).argmax(1) == y_test).double().mean())
-    return [{"layer": index, "component": "x", "metric": metric, "value": value} for metric, value in measured.items()]
+    return [_row(index, "x", metric, value) for metric, value in measured.items()]
+
+
+def _row(layer: int, component: str, metric: str, value: float) -> dict[str, Any]:
+    return {"layer": layer, "component": component, "metric": metric, "value": value}
 
 
 def _scaled(M: Tensor, scale: str, n: int) -> Tensor:

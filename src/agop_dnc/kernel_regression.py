@@ -31,14 +31,16 @@ class KernelPredictor:
         return torch.cat([self.kernel.value_(distances(X_new[rows], self.X)) @ self.alpha for rows in chunks])
 
 
-def fit_predictor(kernel: Kernel, X: Tensor, Y: Tensor, ridge: float) -> tuple[KernelPredictor, Tensor]:
+def fit_predictor(
+    kernel: Kernel, X: Tensor, Y: Tensor, ridge: float, r: Tensor | None = None
+) -> tuple[KernelPredictor, Tensor]:
     """Fit to normalised inputs X (N×d) and targets Y (N×K): the predictor, and the N×N distances for the AGOP to use up.
 
-    The inputs are taken as they are; ridge is what is added to the kernel matrix's diagonal, or the least with which a
+    The inputs are taken as they are; r is their distances, if they are at hand; ridge is what is added to the kernel matrix's diagonal, or the least with which a
     Cholesky factorisation goes through (see `ridge_used`). Peak memory: two N×N buffers. Raises ValueError where no ridge
     helps, which means inputs that are not finite.
     """
-    r = distances(X)
+    r = distances(X) if r is None else r
     alpha, ridge_used = _solve(kernel, r, Y, ridge)
     error = max(
         float((kernel.value_(r[rows].clone()) @ alpha - Y[rows]).abs().max())

@@ -179,6 +179,32 @@ def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
     return rows @ rows.T
 
 
+def gram_deviation(X: Tensor, y: Tensor) -> float:
+    """How far the matrix of :func:`centred_gram` is from collapse: the root mean square over its entries of their difference
+    to 1 within classes and −1/(K−1) between them.
+
+    With U the centred, normalised samples, s_c the sum of class c's and G* what collapse gives, Σ (G − G*)² = ‖UᵀU‖² −
+    2 Σ_cc' G*_cc' s_cᵀs_c' + ‖G*‖², so that no N×N matrix is formed where d < N. The difference cancels: below 1e-7 it is
+    rounding.
+
+    >>> X = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> gram_deviation(X, torch.tensor([0, 0, 1, 1]))
+    0.0
+    """
+    U = _normalised_rows(X.double() - class_means(X, y).mean(0))
+    counts = torch.bincount(y).double()
+    sums = U.new_zeros(len(counts), U.shape[1]).index_add_(0, y, U)
+    ideal = simplex_gram(len(counts)).to(U)
+    squared = (U.T @ U if len(U) > U.shape[1] else U @ U.T).square().sum()
+    squared += (ideal.square() * torch.outer(counts, counts)).sum() - 2 * (ideal * (sums @ sums.T)).sum()
+    return float(squared.clamp(min=0).sqrt() / len(U))
+
+
+def simplex_gram(K: int) -> Tensor:
+    """Cosines between K centred class means under collapse, Σ_ETF = K/(K−1) (I − 11ᵀ/K): 1, and −1/(K−1) off the diagonal."""
+    return K / (K - 1) * (torch.eye(K, dtype=torch.float64) - 1 / K)
+
+
 def thin(y: Tensor, at_most: int) -> Tensor:
     """Indices of at most `at_most` samples, evenly spaced within each class, the classes' shares kept; sorted.
 

@@ -6,6 +6,7 @@ printing and colour blindness.
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -67,7 +68,7 @@ def gram_figure(rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], 
         line[0].set_ylabel(name)
     bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1])
     bar.set_label("cosine of centred samples")
-    return _captioned(figure, caption)
+    return captioned(figure, caption)
 
 
 def depth_figure(table: pd.DataFrame, names: Mapping[str, str], caption: str) -> Figure:
@@ -87,7 +88,7 @@ def depth_figure(table: pd.DataFrame, names: Mapping[str, str], caption: str) ->
             axis.set(xlabel="layer", ylabel=METRIC_LABELS[metric], title=name)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].legend()
-    return _captioned(figure, caption)
+    return captioned(figure, caption)
 
 
 def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
@@ -111,7 +112,7 @@ def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure
                 band(axis, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
             axis.set(title=f"layer {layer}", xlabel="epoch")
         line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
-    return _captioned(_legend_above(figure, axes[0, 0]), caption)
+    return captioned(legend_above(figure, axes[0, 0]), caption)
 
 
 def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
@@ -144,7 +145,7 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
         right.set(xlabel="epoch", ylabel="loss (mean square)")
     for axis in axes[0]:
         axis.legend(fontsize=7)
-    return _captioned(figure, caption)
+    return captioned(figure, caption)
 
 
 def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
@@ -169,7 +170,7 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) ->
             axis.set_xticks([1, 2, 5, 10, 20], labels=["1", "2", "5", "10", "20"])
             axis.tick_params(axis="x", which="minor", bottom=False)
         line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
-    return _captioned(_legend_above(figure, axes[0, 0]), caption)
+    return captioned(legend_above(figure, axes[0, 0]), caption)
 
 
 def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
@@ -188,7 +189,7 @@ def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Fig
             else:
                 band(axis, curve.epoch, curve["mean"], curve["std"], name, colour, marker)
         axis.set(title=title, xlabel="epoch")
-    return _captioned(_legend_above(figure, axes[0]), caption)
+    return captioned(legend_above(figure, axes[0]), caption)
 
 
 def linear_band(axis: Axes, curve: pd.DataFrame, x: str, label: str, colour: Any, marker: str) -> None:
@@ -225,14 +226,22 @@ def save(figure: Figure, *paths: str | Path) -> None:
     plt.close(figure)
 
 
-def _legend_above(figure: Figure, axis: Axes) -> Figure:
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG, for showing it in a notebook alone."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def legend_above(figure: Figure, axis: Axes) -> Figure:
     """One panel's legend for all, where no curve can run into it."""
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
 
 
-def _captioned(figure: Figure, caption: str) -> Figure:
+def captioned(figure: Figure, caption: str) -> Figure:
     """The caption below the panels, wrapped to the figure's width."""
     characters = int(figure.get_figwidth() * 14)
     figure.supxlabel("\n".join(textwrap.wrap(caption, characters)), fontsize=8, x=0.01, ha="left")

@@ -23,7 +23,19 @@ TITLES = {
     "cifar10": "CIFAR-10",
     "svhn": "SVHN",
     "digits": "Digits",
+    "digits_imbalanced": "Digits, imbalanced",
     "digits_random": "Digits, random labels",
+}
+# The claims in a few words, for where there is no room for more.
+CLAIM_NAMES = {
+    1: "Gram matrices after 18 layers are those of collapsed data",
+    2: "NC1 falls through M½ alone; random features raise it",
+    3: "NC1 and NC2 fall exponentially with depth",
+    4: "Imbalanced classes collapse too",
+    5: "In networks NC1 falls mostly through SVᵀ",
+    6: "The weights' NFM correlates with the AGOP's root",
+    7: "NC2 progresses only in the networks' last layer",
+    8: "The kernel of ReLU features and its 1/D variance",
 }
 
 Facts = Mapping[str, Any]
@@ -76,7 +88,11 @@ def figure_title(figure: str) -> str:
 
     >>> figure_title("figure_07"), figure_title("figure_s1")
     ('Figure 7', 'Figure S1')
+    >>> figure_title("claims")
+    'Claims'
     """
+    if not figure.startswith("figure_"):
+        return figure.capitalize()
     return f"Figure {figure.removeprefix('figure_').lstrip('0').upper()}"
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 DEEP_RFM = ["dataset", "activation", "seed", "layer", "component", "metric", "value"]
 NETWORKS = ["dataset", "architecture", "seed", "epoch", "layer", "component", "metric", "value"]
 NFA = ["dataset", "architecture", "seed", "epoch", "layer", "target", "value"]
+FEATURE_KERNEL = ["seed", "width", "angle", "metric", "value"]
 TRAINING = ["dataset", "architecture", "seed", "epoch", "metric", "value"]
 
 

@@ -63,6 +63,29 @@ if DEEP_RFM_DATASETS:
             add_gram_figure(name, [(dataset, activation) for dataset in DEEP_RFM_DATASETS])
 
 
+def modules_of(figure):
+    """The library's modules that a figure's notebook uses."""
+    own = {
+        "claims": ["claims", "review_plots"],
+        "departures": ["departures", "review_plots"],
+        "figure_s3": ["review_plots"],
+    }
+    return ["plots", "reading", "tables", "notebooks", *own.get(figure, [])]
+
+
+def label_of(figure):
+    """A figure's name in the report: Figure 7, Figure S1, Claims."""
+    number = figure.removeprefix("figure_").lstrip("0")
+    return f"Figure {number.upper()}" if figure.startswith("figure_") else figure.capitalize()
+
+
+def shelf_of(figure):
+    """The report's category of a figure."""
+    if not figure.startswith("figure_"):
+        return "Verdicts"
+    return "Figures of the paper" if figure[7:].isdigit() else "Figures beyond the paper"
+
+
 def figure_files():
     """Every figure and rendered notebook of the run."""
     return expand(f"{FIGURES}/{{figure}}.{{kind}}", figure=NOTEBOOKS, kind=["png", "pdf"]) + expand(
@@ -142,3 +165,12 @@ if panels:
 pairs = [pair for pair in random_pairs("mlp")[:1] if "mlp" in ARCHITECTURES]
 if pairs:
     add_network_figure("figure_s2", "labels", [(dataset, "mlp") for dataset in pairs[0]], ["training", "networks"])
+if config["claims"]["enabled"]:
+    add_figure("figure_s3", "feature_kernel", {"table": f"{RESULTS}/tables/feature_kernel.csv"})
+    verdicts = {"claims": f"{RESULTS}/tables/claims.csv", "evidence": f"{RESULTS}/tables/claims_evidence.csv"}
+    add_figure("claims", "claims", verdicts)
+if DEPARTURE_DATASETS:
+    table = {"table": f"{RESULTS}/tables/departures.csv"}
+    add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), seed=SEEDS[0])
+# Verdicts first, then the figures in the paper's order, then what goes beyond it.
+PAGES = sorted(NOTEBOOKS, key=lambda name: (name != "claims", name == "departures", not name[7:].isdigit(), name))

@@ -46,7 +46,7 @@ wildcard_constraints:
     activation="|".join(config["deep_rfm"]["activations"]),
     architecture="|".join(config["networks"]["architectures"]),
     seed=r"\d+",
-    figure=r"figure_\w+",
+    figure=r"figure_\w+|claims|departures",
 
 
 def hold_the_folder():
@@ -154,3 +154,38 @@ def network_tables(kind, architectures=ARCHITECTURES, datasets=None):
         if datasets is None or dataset in datasets
         for seed in SEEDS
     ]
+
+
+# Groups of departures of a Deep RFM, with the activation that each is measured with.
+DEPARTURE_ACTIVATIONS = {"ridge": "relu", "precision": "relu", "width": "cos", "agop_scale": "cos"}
+DEPARTURE_DATASETS = config["departures"]["datasets"]
+
+
+def departure_groups(dataset):
+    """What can be measured on a dataset: each Deep RFM group needs its activation, each network its architecture."""
+    groups = ["tables", "formulas"]
+    groups += [group for group, activation in DEPARTURE_ACTIVATIONS.items() if activation in ACTIVATIONS]
+    groups += [
+        architecture
+        for architecture in ("mlp", "resnet18")
+        if architecture in ARCHITECTURES and dataset in studied(architecture)
+    ]
+    return groups
+
+
+def departure_settings(wildcards):
+    """The settings of what a group varies: of its Deep RFM, or of its network."""
+    group, dataset = wildcards.group, wildcards.dataset
+    if group in DEPARTURE_ACTIVATIONS:
+        activation = DEPARTURE_ACTIVATIONS[group]
+        settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
+        return sorted_mapping(
+            {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
+        )
+    if group in ARCHITECTURES:
+        settings = configuration.model_settings(NETWORKS, "architecture", group, dataset)
+        return {
+            "network": {key: settings[key] for key in sorted(NETWORK_KEYS)},
+            "training": {key: settings[key] for key in sorted(TRAINING_KEYS)},
+        }
+    return {}

@@ -47,7 +47,7 @@ rule join_deep_rfm_tables:
     input:
         deep_rfm_tables(ACTIVATIONS),
     output:
-        f"{RESULTS}/tables/deep_rfm.csv",
+        report(f"{RESULTS}/tables/deep_rfm.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_deep_rfm_tables.log",
     conda:

@@ -6,10 +6,20 @@ rule render_figure:
         unpack(lambda wildcards: NOTEBOOKS[wildcards.figure]["files"]),
         notebook=lambda wildcards: str(REPOSITORY / "notebooks" / f"{NOTEBOOKS[wildcards.figure]['notebook']}.ipynb"),
     output:
-        png=f"{FIGURES}/{{figure}}.png",
+        png=report(
+            f"{FIGURES}/{{figure}}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: shelf_of(wildcards.figure),
+            labels=lambda wildcards: {"what": label_of(wildcards.figure)},
+        ),
         pdf=f"{FIGURES}/{{figure}}.pdf",
         notebook=f"{RESULTS}/notebooks/{{figure}}.ipynb",
-        html=f"{RESULTS}/notebooks/{{figure}}.html",
+        html=report(
+            f"{RESULTS}/notebooks/{{figure}}.html",
+            caption="../report/notebook.rst",
+            category="Rendered notebooks",
+            labels=lambda wildcards: {"what": label_of(wildcards.figure)},
+        ),
     log:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
     conda:
@@ -17,6 +27,6 @@ rule render_figure:
     params:
         parameters=lambda wildcards: NOTEBOOKS[wildcards.figure]["parameters"],
         files=lambda wildcards: NOTEBOOKS[wildcards.figure]["files"],
-        library=library_hash("plots", "reading", "tables", "notebooks"),
+        library=lambda wildcards: library_hash(*modules_of(wildcards.figure)),
     script:
         "../scripts/render_figure.py"

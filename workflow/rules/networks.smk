@@ -81,11 +81,11 @@ rule join_network_tables:
         nfa=network_tables("nfa"),
         training=network_tables("training") + network_tables("losses"),
     output:
-        networks=f"{RESULTS}/tables/networks.csv",
-        ablation=f"{RESULTS}/tables/ablation.csv",
-        nfa=f"{RESULTS}/tables/nfa.csv",
-        training=f"{RESULTS}/tables/training.csv",
-        nfa_summary=f"{RESULTS}/tables/nfa_summary.csv",
+        networks=report(f"{RESULTS}/tables/networks.csv", caption="../report/table.rst", category="Tables"),
+        ablation=report(f"{RESULTS}/tables/ablation.csv", caption="../report/table.rst", category="Tables"),
+        nfa=report(f"{RESULTS}/tables/nfa.csv", caption="../report/table.rst", category="Tables"),
+        training=report(f"{RESULTS}/tables/training.csv", caption="../report/table.rst", category="Tables"),
+        nfa_summary=report(f"{RESULTS}/tables/nfa_summary.csv", caption="../report/table.rst", category="Tables"),
         nfa_markdown=f"{RESULTS}/tables/nfa_summary.md",
     log:
         f"{RESULTS}/logs/join_network_tables.log",

@@ -1,0 +1,45 @@
+"""The report: its start page, and an index of the rendered notebooks. `snakemake --report` puts it together."""
+
+VERDICTS = {"claims": f"{RESULTS}/tables/claims.csv"} if config["claims"]["enabled"] else {}
+
+
+rule write_start_page:
+    input:
+        **VERDICTS,
+    output:
+        page=f"{RESULTS}/report/start.rst",
+        configuration=report(
+            f"{RESULTS}/report/configuration.yaml",
+            caption="../report/configuration.rst",
+            category="Configuration",
+        ),
+    log:
+        f"{RESULTS}/logs/write_start_page.log",
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=config,
+        library=library_hash("report", "tables"),
+    script:
+        "../scripts/write_start_page.py"
+
+
+rule write_index:
+    input:
+        **VERDICTS,
+        notebooks=expand(f"{RESULTS}/notebooks/{{figure}}.html", figure=PAGES),
+        pictures=expand(f"{FIGURES}/{{figure}}.png", figure=PAGES),
+    output:
+        f"{RESULTS}/notebooks/index.html",
+    log:
+        f"{RESULTS}/logs/write_index.log",
+    conda:
+        ENVIRONMENT
+    params:
+        library=library_hash("report", "reading", "tables"),
+    script:
+        "../scripts/write_index.py"
+
+
+# Made by a rule, as it starts with the verdicts.
+report: str(Path(RESULTS, "report", "start.rst").resolve())

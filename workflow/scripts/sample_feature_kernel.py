@@ -1,0 +1,28 @@
+"""Sample the inner product of ReLU features at many angles and widths, beside its expectation (Proposition A.1)."""
+
+from job import job
+
+with job(snakemake):
+    import math
+
+    import torch
+    from tqdm import tqdm
+
+    from agop_dnc import devices, features, tables
+    from agop_dnc.randomness import generator
+
+    params = snakemake.params
+    devices.select("cpu", params.threads)
+    theta = torch.linspace(0, math.pi, params.angles, dtype=torch.float64)
+    expected, rows = features.arc_cosine_kernel(theta), []
+    for seed in tqdm(params.seeds, unit="seed", mininterval=1):
+        for width in params.widths:
+            products = features.sampled_kernel(theta, width, params.draws, generator(seed, "feature kernel", width))
+            mean, variance = products.mean(0), products.var(0)
+            for i, angle in enumerate(theta.tolist()):
+                found = {"mean": mean[i], "variance": variance[i], "expected": expected[i], "draws": params.draws}
+                rows += [
+                    {"seed": seed, "width": width, "angle": angle, "metric": metric, "value": float(value)}
+                    for metric, value in found.items()
+                ]
+    tables.write(rows, tables.FEATURE_KERNEL, snakemake.output[0])
