@@ -74,7 +74,7 @@ CLAIMS = {
         ),
         Claim(
             2,
-            "In Deep RFM the fall of NC1 is entirely due to M^{1/2}; the random feature map makes it worse.",
+            "In Deep RFM the fall of NC1 is entirely due to M½; the random feature map makes it worse.",
             "Section 4, Figures 3, 4",
             {
                 "share of layers where M½ lowers NC1": _at_least(1.0, _ALL_LAYERS),

@@ -127,7 +127,7 @@ def departures_figure(table: pd.DataFrame, titles: Mapping[Any, str], caption: s
     panels = [
         (number, quantity, rows)
         for (number, quantity), rows in table.groupby(["departure", "quantity"], sort=True)
-        if rows.step.nunique() > 2
+        if rows.groupby("variant").size().max() > 2
     ]
     across = 3
     down = -(-len(panels) // across)
@@ -144,7 +144,7 @@ def departures_figure(table: pd.DataFrame, titles: Mapping[Any, str], caption: s
             axis.plot(
                 curve.step, curve.value, linestyle=line, color=colour, marker=marker, markersize=3.5, label=variant
             )
-        axis.set(yscale="log", xlabel="step" if number == 13 else "layer", ylabel=quantity)
+        axis.set(yscale="log", xlabel="step" if number == 13 else "layer", ylabel=textwrap.fill(str(quantity), 24))
         axis.set_title(f"{number}. {titles[number]}", fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(fontsize=7)
