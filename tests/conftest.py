@@ -59,6 +59,15 @@ def snakemake():
     return run
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, snakemake):
+    """A finished run of the test configuration with two cores, in a folder whose name is not plain."""
+    folder = tmp_path_factory.mktemp("two cores é")
+    done = snakemake(folder, "--cores", "2")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
 
 

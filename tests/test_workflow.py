@@ -1,36 +1,82 @@
 """The workflow as a user runs it: a whole run, and what a change makes run again."""
 
+import re
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY, TEST_CONFIG, change, made
 
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, snakemake):
-    """A finished run of the test configuration with two cores, in a folder whose name is not plain."""
-    folder = tmp_path_factory.mktemp("two cores é")
-    done = snakemake(folder, "--cores", "2")
-    assert done.returncode == 0, done.stderr
-    return folder
+# The report is opened in Debian's Chromium, headless, where there is one.
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+LOADS = """
+async () => {
+  const load = (uri) => new Promise((done) => {
+    const image = new Image();
+    image.onload = () => done(image.naturalWidth > 0);
+    image.onerror = () => done(false);
+    image.src = uri;
+  });
+  const found = {};
+  for (const [path, result] of Object.entries(results))
+    if (path.endsWith(".png")) found[path] = await load(result.data_uri);
+  return found;
+}
+"""
 
 
 def test_a_run_makes_what_the_contract_names(finished):
     files = set(made(finished))
-    for figure in ("01", "02", "03", "04", "05", "06", "07", "10", "s1"):
+    for figure in ("01", "02", "03", "04", "05", "06", "07", "10", "s1", "s3"):
         assert {f"figures/test/figure_{figure}.{kind}" for kind in ("png", "pdf")} <= files
         assert {f"results/test/notebooks/figure_{figure}.{kind}" for kind in ("ipynb", "html")} <= files
+    for name in ("claims", "departures"):
+        assert {f"figures/test/{name}.png", f"results/test/notebooks/{name}.html"} <= files
     table = pd.read_csv(finished / "results/test/tables/deep_rfm.csv")
     assert list(table.columns) == ["dataset", "activation", "seed", "layer", "component", "metric", "value"]
     assert set(table.component) == {"x", "agop", "features"}
     assert set(table.metric) == {
         *("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised"),
-        *("interpolation_error", "ridge_used", "test_accuracy"),
+        *("gram_deviation", "interpolation_error", "ridge_used", "test_accuracy"),
     }
     assert sorted(table.layer.unique()) == [1, 2, 3, 4]  # the last is the final predictor's
     assert np.isfinite(table.value).all()
     assert not [name for name in files if "partial" in name or "snapshots" in name or "state" in name]
+
+
+def test_every_claim_has_its_verdict(finished):
+    table = pd.read_csv(finished / "results/test/tables/claims.csv")
+    assert list(table.columns) == ["claim", "dataset", "model", "measured", "expected", "verdict", "source"]
+    assert set(table.claim) == set(range(1, 9))
+    # Of a run of three layers and four epochs; what is not tested says why.
+    assert set(table[table.claim == 1].verdict) == set(table[table.claim == 4].verdict) == {"not tested"}
+    assert table[table.claim == 8].verdict.item() == "reproduced"
+    assert table.measured.notna().all()
+
+
+def test_departures_are_measured_beside_the_papers_definition(finished):
+    table = pd.read_csv(finished / "results/test/tables/departures.csv")
+    assert list(table.columns) == ["dataset", "departure", "variant", "quantity", "step", "value"]
+    # 7 is a script that does not parse, and the test configuration trains no ResNet for 12.
+    assert set(table.departure) == set(range(1, 14)) - {7, 12}
+    for _, rows in table.groupby(["departure", "quantity"]):
+        assert "paper" in set(rows.variant)
+        assert rows.variant.nunique() > 1
+
+
+def test_the_index_links_every_notebook_in_the_papers_order(finished):
+    folder = finished / "results/test/notebooks"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    linked = re.findall(r'href="([^"]+)"', page)
+    assert sorted(linked) == sorted(path.name for path in folder.glob("*.html") if path.name != "index.html")
+    assert linked[0] == "claims.html"
+    assert linked[-1] == "departures.html"
+    assert linked[1:-1] == sorted(linked[1:-1])
+    assert all((folder / picture).exists() for picture in re.findall(r'src="([^"]+)"', page))
+    assert "not tested" in page
 
 
 def test_the_tables_of_networks_are_those_of_the_contract(finished):
@@ -95,7 +141,9 @@ def test_a_changed_feature_bandwidth_reruns_the_cosines_alone(finished, tmp_path
     plan = snakemake(finished, "-n", configfile=config).stdout
     assert planned(plan) == {
         **{"all": 1, "fit_deep_rfm": 1, "fit_deep_rfm_and_gram": 1, "join_deep_rfm_tables": 1},
-        "render_figure": 3,  # 1, 4 and 5 show cosines
+        "measure_departure": 3,  # those with cosines, and what they are compared with
+        "render_figure": 5,  # 1, 4 and 5 show cosines, claims and departures judge by them
+        **{"evaluate_claims": 1, "join_departures": 1, "write_start_page": 1, "write_index": 1},
     }
     assert "activation=relu" not in plan
     assert not {f"figure={name}" for name in ("figure_03", "figure_06")} & set(plan.split())
@@ -113,3 +161,66 @@ def test_keys_in_another_order_rerun_nothing(finished, tmp_path, snakemake):
     config = tmp_path / "reordered.yaml"
     config.write_text(yaml.safe_dump(yaml.safe_load(TEST_CONFIG.read_text()), sort_keys=True))
     assert "Nothing to be done" in snakemake(finished, "-n", configfile=config).stdout
+
+
+@pytest.fixture(scope="module")
+def report(finished, snakemake, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    done = snakemake(finished, "--report", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: the report was not opened in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("size", [(1400, 1000), (420, 800)], ids=["wide", "narrow"])
+def test_the_report_opens_with_the_verdicts_and_every_figure_loads(report, chromium, finished, size):
+    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+    errors, requests = [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(report.as_uri())
+    title = page.get_by_text("Did it reproduce?")
+    title.wait_for()
+    assert 0 <= title.bounding_box()["y"] < size[1]  # on the screen without scrolling
+    text = page.inner_text("body")
+    assert text.index("Did it reproduce?") < text.index("Every claim is a rule")
+    verdicts = pd.read_csv(finished / "results/test/tables/claims.csv")
+    table = page.locator("table", has_text="verdict")
+    assert table.locator("tbody tr").count() == len(verdicts)
+    assert table.locator("td", has_text="reproduced").first.is_visible()
+    found = page.evaluate(LOADS)
+    assert found.keys() == {str(path.relative_to(finished)) for path in (finished / "figures").rglob("*.png")}
+    assert all(found.values())
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []  # self-contained
+
+
+def test_the_report_has_a_category_for_all_that_it_should_show(report, chromium):
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(report.as_uri())
+    page.wait_for_selector("text=Did it reproduce?")
+    wanted = (
+        "Verdicts",
+        "Figures of the paper",
+        "Figures beyond the paper",
+        "Rendered notebooks",
+        "Tables",
+        "Configuration",
+    )
+    for category in wanted:
+        assert page.get_by_text(category, exact=True).count() == 1, category
+    page.get_by_text("Figures of the paper", exact=True).click()
+    page.get_by_text("Figure 07", exact=True).wait_for()
+    page.get_by_text("Figure 10", exact=True).wait_for()

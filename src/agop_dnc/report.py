@@ -11,13 +11,25 @@ import pandas as pd
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 
+# The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
+_STYLE = """\
+.. raw:: html
+
+   <style>
+   .grow.flex.items-center.justify-center.h-screen {{ align-items: flex-start; justify-content: flex-start; }}
+   .prose.max-w-lg {{ max-width: 48rem; }}
+   @media (max-width: 60rem) {{ .h-screen > .grow.flex {{ flex-wrap: wrap; }} .prose table {{ display: block; overflow-x: auto; }} }}
+   </style>
+"""
+
 _START = """\
 Average gradient outer product as a mechanism for deep neural collapse: a reproduction
 ======================================================================================
 
+{style}
 {verdicts}
 
-Every claim is a rule over the run's tables, with bounds that each seed must keep; *{claims}* (category Verdicts) has the
+Every claim is a rule over the run's tables, with bounds that each seed must keep; `claims.html`_ (category Rendered notebooks) has the
 bounds, the reason for each, and the evidence beside each verdict. Figures are the paper's, one a notebook; tables hold one
 measured number a row. *Statistics* has the run times, *Workflow* the graph of the rules.
 
@@ -41,7 +53,7 @@ def start_page(
     """
     return _START.format(
         verdicts=_grid(verdicts) if len(verdicts) else "Claims are not judged in this configuration.",
-        claims="claims.html",
+        style=_STYLE.format(),
         run=run,
         datasets=", ".join(datasets),
         seeds=", ".join(map(str, seeds)),

@@ -74,9 +74,8 @@ def modules_of(figure):
 
 
 def label_of(figure):
-    """A figure's name in the report: Figure 7, Figure S1, Claims."""
-    number = figure.removeprefix("figure_").lstrip("0")
-    return f"Figure {number.upper()}" if figure.startswith("figure_") else figure.capitalize()
+    """A figure's name in the report, which sorts by it: Figure 07, Figure S1, Claims."""
+    return figure.replace("figure_", "Figure ").replace("s", "S") if "_" in figure else figure.capitalize()
 
 
 def shelf_of(figure):

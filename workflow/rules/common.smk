@@ -101,6 +101,15 @@ def sorted_mapping(mapping):
     return dict(sorted(mapping.items()))
 
 
+def sorted_throughout(value):
+    """The same for mappings within mappings."""
+    if isinstance(value, list):
+        return [sorted_throughout(item) for item in value]
+    if isinstance(value, dict):
+        return {key: sorted_throughout(value[key]) for key in sorted(value)}
+    return value
+
+
 def user_file(wildcards):
     """The npz of a user's own, which is read again when it changes."""
     return config["datasets"][wildcards.dataset].get("path", [])

@@ -18,7 +18,8 @@ rule write_start_page:
     conda:
         ENVIRONMENT
     params:
-        configuration=config,
+        configuration=sorted_throughout(config),
+        datasets=list(config["datasets"]),
         library=library_hash("report", "tables"),
     script:
         "../scripts/write_start_page.py"
