@@ -16,5 +16,4 @@ rule all:
     input:
         TABLES,
         figure_files(),
-        rules.write_start_page.output,
-        rules.write_index.output,
+        rules.write_pages.output,

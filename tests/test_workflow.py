@@ -141,9 +141,9 @@ def test_a_changed_feature_bandwidth_reruns_the_cosines_alone(finished, tmp_path
     plan = snakemake(finished, "-n", configfile=config).stdout
     assert planned(plan) == {
         **{"all": 1, "fit_deep_rfm": 1, "fit_deep_rfm_and_gram": 1, "join_deep_rfm_tables": 1},
-        "measure_departure": 3,  # those with cosines, and what they are compared with
+        "measure_departure": 2,  # those with cosines, and what they are compared with
         "render_figure": 5,  # 1, 4 and 5 show cosines, claims and departures judge by them
-        **{"evaluate_claims": 1, "join_departures": 1, "write_start_page": 1, "write_index": 1},
+        **{"evaluate_claims": 1, "join_departures": 1, "write_pages": 1},
     }
     assert "activation=relu" not in plan
     assert not {f"figure={name}" for name in ("figure_03", "figure_06")} & set(plan.split())

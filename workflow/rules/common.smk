@@ -166,13 +166,13 @@ def network_tables(kind, architectures=ARCHITECTURES, datasets=None):
 
 
 # Groups of departures of a Deep RFM, with the activation that each is measured with.
-DEPARTURE_ACTIVATIONS = {"ridge": "relu", "precision": "relu", "width": "cos", "agop_scale": "cos"}
+DEPARTURE_ACTIVATIONS = {"solver": "relu", "cosines": "cos"}
 DEPARTURE_DATASETS = config["departures"]["datasets"]
 
 
 def departure_groups(dataset):
     """What can be measured on a dataset: each Deep RFM group needs its activation, each network its architecture."""
-    groups = ["tables", "formulas"]
+    groups = ["definitions"]
     groups += [group for group, activation in DEPARTURE_ACTIVATIONS.items() if activation in ACTIVATIONS]
     groups += [
         architecture

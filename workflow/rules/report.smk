@@ -3,43 +3,29 @@
 VERDICTS = {"claims": f"{RESULTS}/tables/claims.csv"} if config["claims"]["enabled"] else {}
 
 
-rule write_start_page:
-    input:
-        **VERDICTS,
-    output:
-        page=f"{RESULTS}/report/start.rst",
-        configuration=report(
-            f"{RESULTS}/report/configuration.yaml",
-            caption="../report/configuration.rst",
-            category="Configuration",
-        ),
-    log:
-        f"{RESULTS}/logs/write_start_page.log",
-    conda:
-        ENVIRONMENT
-    params:
-        configuration=sorted_throughout(config),
-        datasets=list(config["datasets"]),
-        library=library_hash("report", "tables"),
-    script:
-        "../scripts/write_start_page.py"
-
-
-rule write_index:
+rule write_pages:
     input:
         **VERDICTS,
         notebooks=expand(f"{RESULTS}/notebooks/{{figure}}.html", figure=PAGES),
         pictures=expand(f"{FIGURES}/{{figure}}.png", figure=PAGES),
     output:
-        f"{RESULTS}/notebooks/index.html",
+        start=f"{RESULTS}/report/start.rst",
+        configuration=report(
+            f"{RESULTS}/report/configuration.yaml",
+            caption="../report/configuration.rst",
+            category="Configuration",
+        ),
+        index=f"{RESULTS}/notebooks/index.html",
     log:
-        f"{RESULTS}/logs/write_index.log",
+        f"{RESULTS}/logs/write_pages.log",
     conda:
         ENVIRONMENT
     params:
+        configuration=sorted_throughout(config),
+        datasets=list(config["datasets"]),
         library=library_hash("report", "reading", "tables"),
     script:
-        "../scripts/write_index.py"
+        "../scripts/write_pages.py"
 
 
 # Made by a rule, as it starts with the verdicts.

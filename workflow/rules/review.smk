@@ -49,7 +49,7 @@ rule evaluate_claims:
 rule measure_departure:
     input:
         data=f"{RESULTS}/data/{{dataset}}.npz",
-        deep_rfm=lambda wildcards: f"{RESULTS}/tables/deep_rfm.csv" if wildcards.group == "tables" else [],
+        deep_rfm=lambda wildcards: f"{RESULTS}/tables/deep_rfm.csv" if wildcards.group == "definitions" else [],
     output:
         f"{RESULTS}/departures/{{dataset}}/{{group}}.csv",
     log:
