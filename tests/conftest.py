@@ -78,8 +78,10 @@ def made(folder):
 
 
 def change(**changes):
-    """The test configuration with some keys, `a__b` for b inside a, replaced."""
+    """The test configuration with some keys, `a__b` for b inside a, replaced; with all figures where datasets are."""
     content = yaml.safe_load(TEST_CONFIG.read_text())
+    if "datasets" in changes:
+        del content["departures"], content["figures"]
     for key, value in changes.items():
         *path, last = key.split("__")
         inner = content

@@ -94,6 +94,8 @@ DIGITS = {"source": "sklearn"}
         ({"datasets": {"a": DIGITS | {"path": "x"}}}, "datasets.a.path goes with source npz, not sklearn"),
         ({"datasets": {"a/b": DIGITS}}, "'a/b'"),
         ({"datasets": {"a": DIGITS}, "deep_rfm": {"overrides": [{"dataset": "b", "width": 2}]}}, "names the dataset 'b', which is not there"),
+        ({"datasets": {"apple": DIGITS}, "departures": {"datasets": ["appel"]}}, "departures.datasets names 'appel', which is not among the datasets; did you mean 'apple'?"),
+        ({"datasets": {"a": DIGITS | {"studies": ["mlp"]}}, "departures": {"datasets": ["a"]}}, "on whose own labels no Deep RFM is run"),
         ({"deep_rfm": {"activations": {"relu": {}}, "overrides": [{"activation": "cos", "width": 2}]}}, "names the activation 'cos'"),
         ("a: [1", "is not YAML at line"),
         ("- 1", "holds a list"),

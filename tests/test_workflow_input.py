@@ -25,8 +25,11 @@ def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
     config = tmp_path / "mine.yaml"
     mine = {"source": "npz", "path": "mine.npz"}
     datasets = {"mine": mine, "drawn": mine | {"labels": "random", "studies": ["mlp"], "role": "extra"}}
-    config.write_text(yaml.safe_dump(change(run="mine", seeds=[0], datasets=datasets)))
-    wanted = [f"figures/mine/figure_{figure}.png" for figure in ("03", "07", "s2")]
+    changes = {"run": "mine", "seeds": [0], "datasets": datasets, "departures": {"datasets": ["mine"]}}
+    config.write_text(yaml.safe_dump(change(**changes)))
+    wanted = [
+        f"figures/mine/{figure}.png" for figure in ("figure_03", "figure_07", "figure_s2", "claims", "departures")
+    ]
     done = snakemake(tmp_path, "--cores", "2", *wanted, configfile=config)
     assert done.returncode == 0, done.stderr
     assert all((tmp_path / path).exists() for path in wanted)
@@ -37,12 +40,17 @@ def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
     [
         ({"deep_rfm__widht": 3}, "Error: configuration: unknown key 'widht' at deep_rfm"),
         ({"seeds": "many"}, "Error: configuration: seeds is 'many'; it must be a list"),
+        (
+            {"figures": ["figure_3"]},
+            "Error: configuration: figures names 'figure_3', which this configuration does not have",
+        ),
         ({"datasets": {"mine": {"source": "npz", "path": "nowhere.npz"}}}, "there is no file nowhere.npz"),
     ],
 )
 def test_a_configuration_that_cannot_be_meant_stops_before_any_job(tmp_path, snakemake, changes, message):
     config = tmp_path / "wrong.yaml"
-    config.write_text(yaml.safe_dump(change(**changes)))
+    # Without the claims, one of which needs no data.
+    config.write_text(yaml.safe_dump(change(claims__enabled=False, figures=[], **changes)))
     stopped = snakemake(tmp_path, "--cores", "1", configfile=config)
     assert stopped.returncode == 1
     assert message in stopped.stderr
@@ -53,7 +61,7 @@ def test_a_configuration_that_cannot_be_meant_stops_before_any_job(tmp_path, sna
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"datasets": {"digits": {"source": "sklearn", "n": 5000}}}, "Error: prepare_data (dataset=digits): dataset digits: n is 5,000"),
+        ({"datasets__digits__n": 5000}, "Error: prepare_data (dataset=digits): dataset digits: n is 5,000"),
         (
             {"datasets": {"mnist": {"source": "torchvision", "n": 100}}, "data": {"download": False}},
             "Error: prepare_data (dataset=mnist): dataset mnist: no whole copy of it is under data",
@@ -64,7 +72,8 @@ def test_data_that_cannot_be_had_end_the_run_with_one_line_and_nothing_half_writ
     tmp_path, snakemake, changes, message
 ):
     config = tmp_path / "wrong.yaml"
-    config.write_text(yaml.safe_dump(change(**changes)))
+    # Without the claims, one of which needs no data.
+    config.write_text(yaml.safe_dump(change(claims__enabled=False, figures=[], **changes)))
     stopped = snakemake(tmp_path, "--cores", "1", configfile=config)
     assert stopped.returncode == 1
     assert message in stopped.stderr

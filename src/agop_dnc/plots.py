@@ -223,6 +223,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
         temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
         figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
         os.replace(temporary, path)
+        figure.set_layout_engine("none")  # laid out once for all formats
     plt.close(figure)
 
 

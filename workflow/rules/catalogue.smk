@@ -171,5 +171,11 @@ if config["claims"]["enabled"]:
 if DEPARTURE_DATASETS:
     table = {"table": f"{RESULTS}/tables/departures.csv"}
     add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), seed=SEEDS[0])
+for name in config["figures"]:
+    if name not in NOTEBOOKS:
+        stop(
+            f"configuration: figures names '{name}', which this configuration does not have; it has {', '.join(NOTEBOOKS)}"
+        )
+NOTEBOOKS = {name: made for name, made in NOTEBOOKS.items() if name in config["figures"] or not config["figures"]}
 # Verdicts first, then the figures in the paper's order, then what goes beyond it.
 PAGES = sorted(NOTEBOOKS, key=lambda name: (name != "claims", name == "departures", not name[7:].isdigit(), name))

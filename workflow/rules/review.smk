@@ -21,7 +21,7 @@ rule sample_feature_kernel:
         seeds=SEEDS,
         angles=13,
         widths=[64, 256, 1024, 4096],
-        draws=300,
+        draws=200,
         threads=config["threads"],
         library=library_hash("features", "randomness", "tables"),
     script:

@@ -5,8 +5,8 @@ import os
 from job import SOURCE, job
 
 with job(snakemake):
-    # The kernel is a process of its own.
-    os.environ["PYTHONPATH"] = str(SOURCE)
+    # The kernel is a process of its own; what a user has it start with otherwise has no business in a result.
+    os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(SOURCE.parent / "workflow/scripts/kernel_start.py")}
 
     from agop_dnc import notebooks
 
