@@ -7,12 +7,19 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce setup test lint format bench docs envs showcase clean
-
-setup: $(SYNCED)
+.PHONY: reproduce mine setup test lint format bench docs envs showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
+	.venv/bin/snakemake --report results/default/report.html
+
+# `make mine NPZ=path/to/my.npz`: every figure and verdict for data of one's own, with the settings of examples/own_data.yaml.
+mine: $(SYNCED)
+	@test -n "$(NPZ)" || { echo "Error: name your data, as in make mine NPZ=my.npz (docs/own-data.md says what it holds)"; exit 1; }
+	.venv/bin/snakemake --cores all --configfile examples/own_data.yaml \
+	  --config 'datasets={"mine": {"source": "npz", "path": "$(NPZ)"}}'
+	.venv/bin/snakemake --configfile examples/own_data.yaml --report results/mine/report.html \
+	  --config 'datasets={"mine": {"source": "npz", "path": "$(NPZ)"}}'
 
 setup: $(SYNCED)
 
@@ -58,10 +65,13 @@ envs: $(SYNCED)
 	  $(UV) export --quiet --locked --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
 	  | sed 's/^/      - /'; } > envs/environment.yaml
 
-# The default run's figures and small tables, which README shows.
+# The default run's figures, tables and notebooks, which README and docs/results.md show.
 showcase: reproduce
-	mkdir -p showcase
-	cp figures/default/*.png results/default/tables/nfa_summary.* results/default/tables/deep_rfm.csv showcase/
+	.venv/bin/python showcase/make.py
+
+# Whether the showcase is what the code makes: a whole default run, compared with it.
+check-showcase: reproduce
+	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 tests/test_showcase.py
 
 clean:
 	rm -rf .venv .uv

@@ -145,11 +145,23 @@ def test_scatter_does_not_cancel_when_classes_have_all_but_collapsed(draw):
 
 
 @pytest.mark.parametrize("shape", [(30, 7), (7, 30)])
-def test_gram_deviation_is_that_of_the_matrix(draw, shape):
+def test_gram_deviation_is_that_of_the_matrix_block_by_block(draw, shape):
     X, y = draw(*shape), torch.arange(shape[0]) % 3
-    same = y[:, None] == y
-    ideal = torch.where(same, 1.0, -0.5).double()
-    expected = (metrics.centred_gram(X, y) - ideal).square().mean().sqrt()
-    assert metrics.gram_deviation(X, y) == pytest.approx(float(expected), rel=1e-12)
-    simplex = torch.eye(3, dtype=torch.float64)[y]  # collapsed: zero up to the rounding that the docstring states
-    assert metrics.gram_deviation(simplex, y) < 1e-7
+    G = metrics.centred_gram(X, y)
+
+    def deviation(a, b):
+        ideal = 1.0 if a == b else -0.5
+        return float((G[y == a][:, y == b] - ideal).square().mean().sqrt())
+
+    got = metrics.gram_deviation(X, y)
+    assert got["gram_within"] == pytest.approx(max(deviation(a, a) for a in range(3)), rel=1e-10)
+    assert got["gram_between"] == pytest.approx(max(deviation(a, b) for a in range(3) for b in range(a)), rel=1e-10)
+    collapsed = torch.eye(3, dtype=torch.float64)[y]  # zero up to the rounding that the docstring states
+    assert max(metrics.gram_deviation(collapsed, y).values()) < 1e-7
+
+
+def test_a_small_class_that_does_not_collapse_is_seen(draw):
+    y = torch.tensor([0] * 500 + [1] * 500 + [2] * 10)
+    X = simplex(3, 20)[y]
+    X[y == 2] += draw(10, 20)
+    assert metrics.gram_deviation(X, y)["gram_within"] > 0.3

@@ -96,6 +96,23 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
         torch.testing.assert_close(got, want, rtol=rtol, atol=1e-11, msg=name)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_velocity_that_is_reset_starts_from_zero_in_every_epoch(momentum, tmp_path):
+    settings = training.Settings(3, learning_rate=0.05, momentum=momentum, batch_size=10, reset_velocity=True)
+    x, y = images("mlp")
+    Y = signed_one_hot(y)
+    network, expected = small("mlp"), small("mlp")
+    training.train(network, x, Y, settings, 7, tmp_path)
+    for epoch in range(1, 4):  # a new optimiser an epoch, the same permutations
+        optimiser = torch.optim.SGD(expected.parameters(), lr=0.05, momentum=momentum)
+        for batch in torch.randperm(len(x), generator=generator(7, "batches", epoch)).split(10):
+            optimiser.zero_grad()
+            nn.functional.mse_loss(expected(x[batch]), Y[batch]).backward()
+            optimiser.step()
+    for got, want in zip(network.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
+
+
 def test_velocities_are_the_same_however_far_their_decay_is_put_off():
     network = small("mlp")
     velocity, plain = training._Velocity(network, 0.1), torch.zeros(60, dtype=torch.float64)

@@ -49,8 +49,7 @@ def test_an_npz_of_ones_own_runs_to_the_end(tmp_path, snakemake, rng):
 )
 def test_a_configuration_that_cannot_be_meant_stops_before_any_job(tmp_path, snakemake, changes, message):
     config = tmp_path / "wrong.yaml"
-    # Without the claims, one of which needs no data.
-    config.write_text(yaml.safe_dump(change(claims__enabled=False, figures=[], **changes)))
+    config.write_text(yaml.safe_dump(change(**changes)))
     stopped = snakemake(tmp_path, "--cores", "1", configfile=config)
     assert stopped.returncode == 1
     assert message in stopped.stderr
@@ -79,6 +78,16 @@ def test_data_that_cannot_be_had_end_the_run_with_one_line_and_nothing_half_writ
     assert message in stopped.stderr
     assert made(tmp_path) == {}
     assert "Traceback" in next((tmp_path / "results/test/logs/prepare_data").iterdir()).read_text()
+
+
+def test_the_example_for_ones_own_data_plans_every_figure_and_verdict(tmp_path, snakemake, rng):
+    np.savez(tmp_path / "mine.npz", x_train=rng.normal(size=(60, 9)), y_train=np.arange(60) % 3)
+    datasets = "datasets={mine: {source: npz, path: mine.npz}}"
+    example = REPOSITORY / "examples" / "own_data.yaml"
+    plan = snakemake(tmp_path, "-n", "--config", datasets, configfile=example)
+    assert plan.returncode == 0, plan.stderr
+    for name in ("figure_03", "figure_05", "figure_07", "figure_10", "claims", "departures"):
+        assert f"figures/mine/{name}.png" in plan.stdout
 
 
 def test_the_rule_graph_is_drawn(snakemake, tmp_path):

@@ -232,6 +232,14 @@ def _check_departures(config: Config) -> None:
                 f"configuration: departures.datasets names '{name}', on whose own labels no Deep RFM is run; "
                 "add deep_rfm to its studies, or remove it there"
             )
+        for activation in config["deep_rfm"]["activations"]:
+            used = model_settings(config["deep_rfm"], "activation", activation, name)
+            for key, papers in (("ridge", 0.0), ("precision", "float64"), ("agop_scale", "mean")):
+                if used[key] != papers:
+                    raise UserError(
+                        f"configuration: departures are compared with the paper's definitions, and on '{name}' {activation} has "
+                        f"{key}: {used[key]}; set it to {papers}, or take {name} out of departures.datasets"
+                    )
 
 
 def _entries(rules: Config, prefix: str) -> Iterator[tuple[str, str, str, str]]:

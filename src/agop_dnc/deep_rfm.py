@@ -202,7 +202,7 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
             for component, points in components.items()
             for metric, value in collapse(points, y).items()
         ]
-        rows.append(_row(index, "agop", "gram_deviation", gram_deviation(agop_features, y)))
+        rows += [_row(index, "agop", metric, value) for metric, value in gram_deviation(agop_features, y).items()]
         shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
         grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
         X_test = layer(X_test)
@@ -244,6 +244,6 @@ def _row(layer: int, component: str, metric: str, value: float) -> dict[str, Any
 
 
 def _scaled(M: Tensor, scale: str, n: int) -> Tensor:
-    """An AGOP that is the mean over n points, at the scale asked for (shared departure 8: for cos the scale decides)."""
+    """An AGOP that is the mean over n points, at the scale asked for (for cosine features the scale decides)."""
     factor = {"mean": 1.0, "sum": float(n), "max": 1 / float(M.max())}[scale]
     return M * factor

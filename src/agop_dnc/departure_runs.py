@@ -16,9 +16,9 @@ from .agop import kernel_agop, matrix_sqrt
 from .data import Arrays, Dataset
 from .deep_rfm import PRECISIONS, Settings, layers, signed_one_hot
 from .departures import COLUMNS
-from .features import feature_map
+from .features import feature_map, to
 from .kernel_regression import fit_predictor, normalised
-from .kernels import KERNELS
+from .kernels import KERNELS, row_chunks
 from .measure import loss_and_accuracy
 from .metrics import class_means, nc1
 from .networks import Network, build
@@ -66,9 +66,9 @@ def _row(number: int, variant: str, quantity: str, step: int, value: float) -> R
 
 
 def of_ridge(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 2 for the run's own kernel, and for the Gaussian one in its first three layers."""
+    """Departure 2 for the run's own kernel, and for the Gaussian one in its first ten layers."""
     yield from _deep_rfm(2, "released", arrays, replace(settings, ridge=RELEASED_RIDGE), seed)
-    gaussian = replace(settings, kernel="gaussian", depth=min(3, settings.depth))
+    gaussian = replace(settings, kernel="gaussian", depth=min(10, settings.depth))
     for variant, ridge in (("paper", 0.0), ("released", RELEASED_RIDGE)):
         for row in _deep_rfm(2, variant, arrays, replace(gaussian, ridge=ridge), seed):
             yield row | {"quantity": f"{NC1}, {_of(settings.activation)}, Gaussian kernel"}
@@ -124,7 +124,7 @@ def expanded_deep_rfm(X: Tensor, Y: Tensor, settings: Settings, seed: int) -> It
         agop_features = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
         drawn = generator(seed, "deep_rfm", settings.activation, layer)
         features = feature_map(settings.activation, X.shape[1], settings.width, drawn, settings.feature_bandwidth)
-        X = features(agop_features.double()).to(precision)
+        X = to(features, X.device, precision)(agop_features)
         yield agop_features
 
 
@@ -142,17 +142,21 @@ def of_mlp(
     def untrained() -> Network:
         return build("mlp", arrays.image_shape, K, seed=seed, **network)
 
-    longer = replace(settings, epochs=settings.epochs + 1, measure_every=1)
-    losses = train(untrained(), x, Y, longer, seed, folder / "carried")
-    found = {epoch: load_snapshot(untrained(), path) for epoch, path in snapshots(folder / "carried").items()}
+    longer = replace(settings, epochs=settings.epochs + 1, measure_every=settings.epochs)
+    losses = train(untrained(), x, Y, longer, seed, folder / "whole")
+    found = {epoch: load_snapshot(untrained(), path) for epoch, path in snapshots(folder / "whole").items()}
+    found[1] = untrained()
+    train(found[1], x, Y, replace(settings, epochs=1), seed, folder / "first")
     quantity = "NC1 of the last layer's output, MLP"
     for variant, first, last in (("paper", 0, settings.epochs), ("released", 1, settings.epochs + 1)):
         for epoch in (first, last):
             yield _row(6, variant, quantity, epoch, _last_nc1(found[epoch], x, y))
-    heavy = replace(settings, momentum=0.9, learning_rate=settings.learning_rate / 10)
+    heavy = replace(settings, momentum=0.9, learning_rate=settings.learning_rate / 10, measure_every=settings.epochs)
     for variant, resets in (("paper", False), ("released", True)):
-        ended = _trained(untrained(), x, Y, heavy, seed, folder / variant, resets)
-        yield _row(9, variant, quantity, settings.epochs, _last_nc1(ended, x, y))
+        ended = untrained()
+        train(ended, x, Y, replace(heavy, reset_velocity=resets), seed, folder / variant)
+        name = f"{quantity} (momentum 0.9, learning rate {heavy.learning_rate:g})"
+        yield _row(9, variant, name, settings.epochs, _last_nc1(ended, x, y))
     trained = found[settings.epochs]
     evaluated = loss_and_accuracy(trained, x, y, K)["loss"]
     for variant, loss in (("paper", evaluated), ("released", losses[settings.epochs - 1])):
@@ -163,19 +167,6 @@ def of_mlp(
             x_test = tested.x_test.float().reshape(-1, *arrays.image_shape)
             accuracy = loss_and_accuracy(trained, x_test, arrays.y_test, K)["accuracy"]
             yield _row(10, variant, "test accuracy, MLP", settings.epochs, accuracy)
-
-
-def _trained(
-    network: Network, x: Tensor, Y: Tensor, settings: Training, seed: int, folder: Path, resets: bool
-) -> nn.Module:
-    """The network after training, its velocity set to zero at the start of every epoch if `resets`."""
-    if not resets:
-        train(network, x, Y, settings, seed, folder)
-        return network.eval()
-    # A run of one epoch starts from zero velocity; epochs differ in their permutations, hence the seeds.
-    for epoch in range(settings.epochs):
-        train(network, x, Y, replace(settings, epochs=1), seed * settings.epochs + epoch, folder / str(epoch))
-    return network.eval()
 
 
 def of_resnet(
@@ -191,35 +182,39 @@ def of_resnet(
             bound = 1 / math.sqrt(first.weight[0].numel())  # PyTorch's default
             nn.init.uniform_(first.weight, -bound, bound, generator=generator(seed, "default initialisation"))
         train(built, x, signed_one_hot(arrays.y_train).float(), Training(**training), seed, folder / variant)
-        value = _last_nc1(built.eval(), x, arrays.y_train)
+        value = _last_nc1(built, x, arrays.y_train)
         yield _row(12, variant, "NC1 of the last layer's output, ResNet-18", training["epochs"], value)
 
 
 @torch.no_grad()
 def _last_nc1(network: nn.Module, x: Tensor, y: Tensor) -> float:
-    """NC1 of the last hidden layer's output."""
+    """NC1 of the last hidden layer's output, in evaluation mode."""
     assert isinstance(network, Network)
-    return nc1(network.head[:-1](network.backbone(x)), y)
+    network.eval()
+    return nc1(torch.cat([network.head[:-1](network.backbone(part)) for part in torch.split(x, 500)]), y)
 
 
 # Formulas
 
 
-def of_centre(arrays: Arrays) -> Iterator[Row]:
-    """Departure 11, on the data itself and on a subset of it in which class c keeps 1 − c/(2K) of its points."""
+def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 11, on M½X of one layer, of the data and of a subset in which class c keeps 1 − c/(2K) of its points."""
     X, y = arrays.x_train, arrays.y_train
     K, place = int(y.max()) + 1, torch.zeros_like(y)
     for label in range(K):
         place[y == label] = torch.arange(int((y == label).sum()))
     kept = place < (1 - y / (2 * K)) * torch.bincount(y)[y]
     for name, rows in (("as it is", slice(None)), ("imbalanced subset", kept)):
-        points, labels = X[rows], y[rows]
-        by_class, by_sample = (
-            normalised(points - centre) for centre in (class_means(points, labels).mean(0), points.mean(0))
+        labels = y[rows]
+        _, points, _ = next(layers(X[rows], signed_one_hot(labels), replace(settings, depth=1), seed))
+        centres = class_means(points, labels).mean(0), points.double().mean(0)
+        by_class, by_sample = (normalised(points.double() - centre) for centre in centres)
+        difference = max(
+            float((by_class[part] @ by_class.T - by_sample[part] @ by_sample.T).abs().max())
+            for part in row_chunks(len(points), 16 * len(points))
         )
-        difference = (by_class @ by_class.T - by_sample @ by_sample.T).abs().max()
         yield _row(11, "paper", f"largest difference of a cosine, {name}", 0, 0.0)
-        yield _row(11, "released", f"largest difference of a cosine, {name}", 0, float(difference))
+        yield _row(11, "released", f"largest difference of a cosine, {name}", 0, difference)
 
 
 def of_kappa(n: int = 20, lambda_map: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:

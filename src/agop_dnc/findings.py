@@ -18,6 +18,7 @@ _IMBALANCED = 1.5
 
 
 _COLLAPSE_LAYERS = 18  # of claim 1
+_FITTED = 0.99  # training accuracy from which a network counts as fitting its points
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Evidence:
     ablation: pd.DataFrame
     nfa: pd.DataFrame
     networks: pd.DataFrame
+    training: pd.DataFrame
     feature_kernel: pd.DataFrame
     class_sizes: Mapping[str, Sequence[int]]
 
@@ -69,50 +71,48 @@ def _by_seed(row: Any) -> dict[int, float]:
 
 def _collapsed_gram(evidence: Evidence) -> Iterator[Finding]:
     for dataset, model, rows in _deep_rfm_runs(evidence):
-        deviation = _curves(rows, "gram_deviation", "agop")
-        if _COLLAPSE_LAYERS in deviation.index:
-            yield Finding(dataset, model, {"deviation of the Gram matrix": _by_seed(deviation.loc[_COLLAPSE_LAYERS])})
-        else:
-            reason = f"the depth is {deviation.index.max()}, and the claim is of {_COLLAPSE_LAYERS} layers"
-            yield Finding(dataset, model, reason=reason)
+        yield _gram_finding(dataset, model, rows)
 
 
-def _layer_shares(rows: pd.DataFrame) -> dict[str, dict[int, float]]:
-    x, agop, features = (_curves(rows, "nc1", component) for component in ("x", "agop", "features"))
-    told = agop > _ROUNDING
-    return {
-        "share of layers where M½ lowers NC1": _by_seed(((agop < x) & told).sum() / told.sum()),
-        "share of layers where Φ raises NC1": _by_seed(((features > agop) & told).sum() / told.sum()),
+def _gram_finding(dataset: str, model: str, rows: pd.DataFrame) -> Finding:
+    within, between = (_curves(rows, f"gram_{part}", "agop") for part in ("within", "between"))
+    if _COLLAPSE_LAYERS not in within.index:
+        reason = f"the depth is {within.index.max()}, and the claim is of {_COLLAPSE_LAYERS} layers"
+        return Finding(dataset, model, reason=reason)
+    values = {
+        "deviation of the worst block within a class": _by_seed(within.loc[_COLLAPSE_LAYERS]),
+        "deviation of the worst block between two": _by_seed(between.loc[_COLLAPSE_LAYERS]),
     }
+    return Finding(dataset, model, values)
 
 
 def _due_to_agop(evidence: Evidence) -> Iterator[Finding]:
     for dataset, model, rows in _deep_rfm_runs(evidence):
-        yield Finding(dataset, model, _layer_shares(rows))
+        x, agop, features = (_curves(rows, "nc1", component) for component in ("x", "agop", "features"))
+        told = agop > _ROUNDING
+        if (_falls(agop) < 0.1).any():
+            yield Finding(dataset, model, reason="NC1 does not fall with depth, so that nothing is due to anything")
+            continue
+        values = {
+            "share of layers where M½ lowers NC1": _by_seed(((agop < x) & told).sum() / told.sum()),
+            "share of layers where Φ raises NC1": _by_seed(((features > agop) & told).sum() / told.sum()),
+        }
+        yield Finding(dataset, model, values)
 
 
 def _exponential(evidence: Evidence) -> Iterator[Finding]:
     for dataset, model, rows in _deep_rfm_runs(evidence):
+        # With two classes the centred means are ±v and NC2 is 0 for any features.
+        names = ["NC1"] if len(evidence.class_sizes[dataset]) == 2 else ["NC1", "NC2"]
+        curves = {name: _curves(rows, name.lower(), "agop") for name in names}
+        if len(curves["NC1"]) < 3:
+            yield Finding(dataset, model, reason=f"a line through {len(curves['NC1'])} layers fits whatever they are")
+            continue
         values = {}
-        for name in ("NC1", "NC2"):
-            curves = _logs(_curves(rows, name.lower(), "agop"))
-            if len(curves) < 3:
-                yield Finding(dataset, model, reason=f"a line through {len(curves)} layers fits whatever they are")
-                break
-            values[f"decades by which {name} falls"] = _by_seed(curves.iloc[0] - curves.iloc[-1])
-            values[f"R² of log {name} against layer"] = _by_seed(curves.apply(_straightness))
-        else:
-            yield Finding(dataset, model, values)
-
-
-def _logs(curves: pd.DataFrame) -> pd.DataFrame:
-    """Decimal logarithms; of 0, which exact collapse gives, that of the smallest number there is."""
-    return pd.DataFrame(np.log10(curves.clip(lower=np.finfo(float).tiny)), index=curves.index, columns=curves.columns)
-
-
-def _straightness(curve: pd.Series[Any]) -> float:
-    """R² of a straight line through a curve against its index."""
-    return float(np.corrcoef(curve.index.to_numpy(float), curve.to_numpy(float))[0, 1] ** 2)
+        for name, curve in curves.items():
+            values[f"decades by which {name} falls"] = _by_seed(_falls(curve))
+            values[f"R² of log {name} against layer"] = _by_seed(_logs(curve).apply(_straightness))
+        yield Finding(dataset, model, values)
 
 
 def _imbalanced(evidence: Evidence) -> Iterator[Finding]:
@@ -123,37 +123,65 @@ def _imbalanced(evidence: Evidence) -> Iterator[Finding]:
     if runs and not uneven:
         yield Finding("", "deep_rfm", reason="no dataset in this configuration is imbalanced")
     for dataset, model, rows in uneven:
-        curves = _logs(_curves(rows, "nc1", "agop"))
-        deviation = _curves(rows, "gram_deviation", "agop")
-        values = {"decades by which NC1 falls": _by_seed(curves.iloc[0] - curves.iloc[-1])}
-        values["share of layers where M½ lowers NC1"] = _layer_shares(rows)["share of layers where M½ lowers NC1"]
-        values["deviation of the Gram matrix"] = _by_seed(deviation.iloc[min(len(deviation), _COLLAPSE_LAYERS) - 1])
-        yield Finding(dataset, model, values)
+        gram = _gram_finding(dataset, model, rows)
+        fall = {"decades by which NC1 falls": _by_seed(_falls(_curves(rows, "nc1", "agop")))}
+        yield gram if gram.reason else Finding(dataset, model, fall | dict(gram.values))
+
+
+def _logs(curves: pd.DataFrame) -> pd.DataFrame:
+    """Decimal logarithms, up to where a curve first reaches the floor of rounding; beyond that NaN."""
+    above = (curves > _ROUNDING).cummin()
+    return pd.DataFrame(np.log10(curves.where(above)), index=curves.index, columns=curves.columns)
+
+
+def _falls(curves: pd.DataFrame) -> pd.Series[Any]:
+    """Decades by which each column falls from its first value to its last above rounding."""
+    logs = _logs(curves)
+    falls: pd.Series[Any] = logs.iloc[0] - logs.ffill().iloc[-1]
+    return falls
+
+
+def _straightness(logs: pd.Series[Any]) -> float:
+    """R² of a straight line through a curve against its index."""
+    curve = logs.dropna()
+    return float(np.corrcoef(curve.index.to_numpy(float), curve.to_numpy(float))[0, 1] ** 2)
 
 
 # Networks
 
 
-def _network_runs(evidence: Evidence, table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Dataset, architecture and rows of every network."""
+def _network_runs(evidence: Evidence, table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame, str]]:
+    """Dataset, architecture and rows of every network, and why nothing can be said of it: it has not fitted its points."""
+    accuracy = evidence.training[evidence.training.metric == "train_accuracy"]
     for dataset in evidence.class_sizes:
         for architecture, rows in table[table.dataset == dataset].groupby("architecture", sort=False):
-            yield dataset, str(architecture), rows
+            of_one = accuracy[(accuracy.dataset == dataset) & (accuracy.architecture == architecture)]
+            lowest = last_epoch(of_one).value.min()
+            reason = (
+                "" if lowest >= _FITTED else f"training accuracy is {lowest:.3g}, and the claim is of networks that fit"
+            )
+            yield dataset, str(architecture), rows, reason
 
 
 def _due_to_right_singular_part(evidence: Evidence) -> Iterator[Finding]:
-    for dataset, model, rows in _network_runs(evidence, evidence.ablation):
-        logs = last_epoch(rows).assign(value=lambda table: np.log10(table.value))
-        sums = logs.groupby(["seed", "component"]).value.sum().unstack()
-        by_right, whole = sums.input - sums.right, sums.input - sums.output
-        if (whole < 0.1).any():
-            yield Finding(dataset, model, reason=f"NC1 falls by {whole.mean():.2g} decades, too little to share out")
-        else:
-            yield Finding(dataset, model, {"share of log NC1's fall due to SVᵀ": _by_seed(by_right / whole)})
+    for dataset, model, rows, reason in _network_runs(evidence, evidence.ablation):
+        last = last_epoch(rows)
+        logs = last.assign(value=np.log10(last.value)).pivot(
+            index=["seed", "layer"], columns="component", values="value"
+        )
+        by_right, whole = (
+            (logs["input"] - logs[after]).groupby("seed").sum(min_count=logs.index.get_level_values("layer").nunique())
+            for after in ("right", "output")
+        )
+        if not reason and whole.min() < 0.1:
+            reason = f"NC1 falls by {whole.min():.2g} decades in one seed, too little to share out"
+        yield Finding(
+            dataset, model, {} if reason else {"share of log NC1's fall due to SVᵀ": _by_seed(by_right / whole)}, reason
+        )
 
 
 def _feature_ansatz(evidence: Evidence) -> Iterator[Finding]:
-    for dataset, model, rows in _network_runs(evidence, evidence.nfa):
+    for dataset, model, rows, reason in _network_runs(evidence, evidence.nfa):
         mean = rows.groupby(["epoch", "target", "seed"]).value.mean()
         last = int(rows.epoch.max())
         trained, untrained = mean.loc[last, "sqrt_agop"], mean.loc[0, "sqrt_agop"]
@@ -162,29 +190,29 @@ def _feature_ansatz(evidence: Evidence) -> Iterator[Finding]:
             "above the untrained network": _by_seed(trained - untrained),
             "above the rotated null": _by_seed(trained - mean.loc[last, "sqrt_agop_rotated"]),
         }
-        yield Finding(dataset, model, values)
+        yield Finding(dataset, model, {} if reason else values, reason)
 
 
 def _last_layer_progress(evidence: Evidence) -> Iterator[Finding]:
     table = evidence.networks
     chosen = table[(table.metric == "nc2") & (table.component == "output")]
-    for dataset, model, rows in _network_runs(evidence, chosen):
-        logs = _logs(rows.pivot(index=["epoch", "layer"], columns="seed", values="value"))
+    for dataset, model, rows, untrained in _network_runs(evidence, chosen):
+        logs = rows.assign(value=np.log10(rows.value)).pivot(index=["epoch", "layer"], columns="seed", values="value")
         falls = logs.loc[0] - logs.loc[rows.epoch.max()]
+        reason = untrained
         if len(falls) < 2:
-            yield Finding(dataset, model, reason="one hidden layer has none before it to compare with")
+            reason = reason or "one hidden layer has none before it to compare with"
+        if len(evidence.class_sizes[dataset]) == 2:
+            reason = reason or "with two classes NC2 is 0 for any features"
+        if reason:
+            yield Finding(dataset, model, reason=reason)
             continue
-        last, before = falls.iloc[-1], falls.iloc[:-1].max()
-        # A layer before that did not progress at all leaves the last one ahead by any factor.
-        ahead = (last / before.clip(lower=1e-3)).where(last > 0, 0.0)
-        yield Finding(
-            dataset,
-            model,
-            {
-                "decades by which NC2 falls in the last layer": _by_seed(last),
-                "the same, over the largest of the layers before": _by_seed(ahead),
-            },
-        )
+        last, before = falls.iloc[-1], falls.iloc[:-1].max().clip(lower=0)
+        values = {
+            "decades by which NC2 falls in the last layer": _by_seed(last),
+            "the same less twice the largest of the layers before": _by_seed(last - 2 * before),
+        }
+        yield Finding(dataset, model, values)
 
 
 # The kernel of ReLU features

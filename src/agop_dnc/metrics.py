@@ -179,25 +179,35 @@ def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
     return rows @ rows.T
 
 
-def gram_deviation(X: Tensor, y: Tensor) -> float:
-    """How far the matrix of :func:`centred_gram` is from collapse: the root mean square over its entries of their difference
-    to 1 within classes and −1/(K−1) between them.
+def gram_deviation(X: Tensor, y: Tensor) -> dict[str, float]:
+    """How far the matrix of :func:`centred_gram` is from collapse, in its worst block within a class and between two.
 
-    With U the centred, normalised samples, s_c the sum of class c's and G* what collapse gives, Σ (G − G*)² = ‖UᵀU‖² −
-    2 Σ_cc' G*_cc' s_cᵀs_c' + ‖G*‖², so that no N×N matrix is formed where d < N. The difference cancels: below 1e-7 it is
-    rounding.
+    A block's deviation is the root mean square over its entries of their difference to what collapse gives, g = 1 within a
+    class and −1/(K−1) between two: `gram_within` is the largest of the K blocks on the diagonal, `gram_between` of the others,
+    so that a small class counts as much as a large one.
+
+    With U_c the centred, normalised samples of class c and s_c their sum, Σ (G − g)² over the block of a and b is
+    ⟨U_aᵀU_a, U_bᵀU_b⟩ − 2g s_aᵀs_b + g² n_a n_b: K matrices d×d, and none that is N×N, where d < N. That difference cancels:
+    below 1e-7 it is rounding.
 
     >>> X = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
     >>> gram_deviation(X, torch.tensor([0, 0, 1, 1]))
-    0.0
+    {'gram_within': 0.0, 'gram_between': 0.0}
     """
     U = _normalised_rows(X.double() - class_means(X, y).mean(0))
-    counts = torch.bincount(y).double()
-    sums = U.new_zeros(len(counts), U.shape[1]).index_add_(0, y, U)
-    ideal = simplex_gram(len(counts)).to(U)
-    squared = (U.T @ U if len(U) > U.shape[1] else U @ U.T).square().sum()
-    squared += (ideal.square() * torch.outer(counts, counts)).sum() - 2 * (ideal * (sums @ sums.T)).sum()
-    return float(squared.clamp(min=0).sqrt() / len(U))
+    K = int(y.max()) + 1
+    classes = [U[y == label] for label in range(K)]
+    counts = U.new_tensor([len(points) for points in classes])
+    sums = torch.stack([points.sum(0) for points in classes])
+    if len(U) > U.shape[1]:
+        squares = torch.stack([(points.T @ points).flatten() for points in classes])
+        squares = squares @ squares.T
+    else:
+        squares = torch.stack([torch.stack([(one @ other.T).square().sum() for other in classes]) for one in classes])
+    ideal, sizes = simplex_gram(K).to(U), torch.outer(counts, counts)
+    blocks = (squares - 2 * ideal * (sums @ sums.T) + ideal.square() * sizes).clamp(min=0).div(sizes).sqrt()
+    between = ~torch.eye(K, dtype=torch.bool, device=U.device)
+    return {"gram_within": float(blocks.diagonal().max()), "gram_between": float(blocks[between].max())}
 
 
 def simplex_gram(K: int) -> Tensor:

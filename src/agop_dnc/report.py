@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from .reading import CLAIM_NAMES
+
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 
 # The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
@@ -29,9 +31,7 @@ Average gradient outer product as a mechanism for deep neural collapse: a reprod
 {style}
 {verdicts}
 
-Every claim is a rule over the run's tables, with bounds that each seed must keep; `claims.html`_ (category Rendered notebooks) has the
-bounds, the reason for each, and the evidence beside each verdict. Figures are the paper's, one a notebook; tables hold one
-measured number a row. *Statistics* has the run times, *Workflow* the graph of the rules.
+*Statistics* has the run times, *Workflow* the graph of the rules.
 
 Run ``{run}``: {datasets}; seeds {seeds}. {versions}.
 
@@ -43,6 +43,12 @@ The configuration, with every default filled in
 {configuration}
 """
 
+_HOW = """
+
+Every claim is a rule over the run's tables, with bounds that each seed must keep; `claims.html`_ (category Rendered
+notebooks) has the bounds, the reason for each, and the evidence beside each verdict.
+"""
+
 
 def start_page(
     verdicts: pd.DataFrame, run: str, datasets: Sequence[str], seeds: Sequence[int], configuration: str
@@ -52,7 +58,7 @@ def start_page(
     verdicts: rows of claims.csv; empty where claims are not judged. configuration: YAML.
     """
     return _START.format(
-        verdicts=_grid(verdicts) if len(verdicts) else "Claims are not judged in this configuration.",
+        verdicts=_grid(verdicts) + _HOW if len(verdicts) else "Claims are not judged in this configuration.",
         style=_STYLE.format(),
         run=run,
         datasets=", ".join(datasets),
@@ -117,9 +123,13 @@ def _where(row: pd.Series[str]) -> str:
     return ", ".join(str(part) for part in (row.dataset, row.model) if isinstance(part, str) and part)
 
 
+def _claim(row: pd.Series[str]) -> str:
+    return f"{row.claim}. {CLAIM_NAMES[int(row.claim)]}"
+
+
 def _html_table(verdicts: pd.DataFrame) -> str:
     rows = "\n".join(
-        f"<tr><td>{row.claim}</td><td>{html.escape(_where(row))}</td>"
+        f"<tr><td>{html.escape(_claim(row))}</td><td>{html.escape(_where(row))}</td>"
         f'<td class="{str(row.verdict).replace(" ", "-")}">{row.verdict}</td><td>{html.escape(str(row.measured))}</td></tr>'
         for _, row in verdicts.iterrows()
     )
@@ -128,9 +138,9 @@ def _html_table(verdicts: pd.DataFrame) -> str:
 
 def _grid(verdicts: pd.DataFrame) -> str:
     """The verdicts as a list-table, which takes cells of any length."""
-    lines = [".. list-table:: Did it reproduce?", "   :header-rows: 1", "   :widths: 6 22 16 56", ""]
+    lines = [".. list-table:: Did it reproduce?", "   :header-rows: 1", "   :widths: 26 18 14 42", ""]
     cells = [("claim", "where", "verdict", "measured")]
-    cells += [(str(row.claim), _where(row), f"**{row.verdict}**", str(row.measured)) for _, row in verdicts.iterrows()]
+    cells += [(_claim(row), _where(row), f"**{row.verdict}**", str(row.measured)) for _, row in verdicts.iterrows()]
     for row in cells:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
     return "\n".join(lines)

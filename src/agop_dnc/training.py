@@ -28,13 +28,17 @@ _MOMENTUM = "momentum/"
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is trained: epochs, SGD's learning rate and momentum, points a step, epochs between snapshots."""
+    """How a network is trained: epochs, SGD's learning rate and momentum, points a step, epochs between snapshots.
+
+    reset_velocity: whether momentum starts from zero in every epoch, as in the released code.
+    """
 
     epochs: int
     learning_rate: float
     momentum: float = 0.0
     batch_size: int = 128
     measure_every: int = 10
+    reset_velocity: bool = False
 
     @property
     def measured_epochs(self) -> list[int]:
@@ -98,6 +102,8 @@ def train(
     for epoch in range(len(losses) + 1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator(seed, "batches", epoch)).to(x.device)
         total = torch.zeros((), device=x.device)
+        if settings.reset_velocity:
+            velocity = _Velocity(network, settings.momentum)
         for batch in torch.split(order, settings.batch_size):
             velocity.decay()
             points, targets = x.index_select(0, batch), y.index_select(0, batch)

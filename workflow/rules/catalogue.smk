@@ -170,12 +170,17 @@ if config["claims"]["enabled"]:
     add_figure("claims", "claims", verdicts)
 if DEPARTURE_DATASETS:
     table = {"table": f"{RESULTS}/tables/departures.csv"}
-    add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), seed=SEEDS[0])
+    notes = deep_rfm_notes([(name, activation) for name in DEPARTURE_DATASETS for activation in ACTIVATIONS])
+    trained = [(name, kind) for name in DEPARTURE_DATASETS for kind in ("mlp", "resnet18") if name in studied(kind)]
+    notes += network_notes([pair for pair in trained if pair[1] in ARCHITECTURES])
+    add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), settings=notes, seed=SEEDS[0])
 for name in config["figures"]:
     if name not in NOTEBOOKS:
         stop(
             f"configuration: figures names '{name}', which this configuration does not have; it has {', '.join(NOTEBOOKS)}"
         )
 NOTEBOOKS = {name: made for name, made in NOTEBOOKS.items() if name in config["figures"] or not config["figures"]}
+if config["figures"]:
+    TABLES.clear()
 # Verdicts first, then the figures in the paper's order, then what goes beyond it.
 PAGES = sorted(NOTEBOOKS, key=lambda name: (name != "claims", name == "departures", not name[7:].isdigit(), name))

@@ -1,6 +1,6 @@
 """The report: its start page, and an index of the rendered notebooks. `snakemake --report` puts it together."""
 
-VERDICTS = {"claims": f"{RESULTS}/tables/claims.csv"} if config["claims"]["enabled"] else {}
+VERDICTS = {"claims": f"{RESULTS}/tables/claims.csv"} if "claims" in NOTEBOOKS else {}
 
 
 rule write_pages:

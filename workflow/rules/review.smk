@@ -6,7 +6,7 @@ CLAIM_TABLES = {"feature_kernel": f"{RESULTS}/tables/feature_kernel.csv"}
 if DEEP_RFM_DATASETS:
     CLAIM_TABLES["deep_rfm"] = f"{RESULTS}/tables/deep_rfm.csv"
 if ARCHITECTURES:
-    CLAIM_TABLES |= {kind: f"{RESULTS}/tables/{kind}.csv" for kind in ("ablation", "nfa", "networks")}
+    CLAIM_TABLES |= {kind: f"{RESULTS}/tables/{kind}.csv" for kind in ("ablation", "nfa", "networks", "training")}
 
 
 rule sample_feature_kernel:
@@ -85,7 +85,7 @@ rule join_departures:
         "../scripts/join_tables.py"
 
 
-if config["claims"]["enabled"]:
+if config["claims"]["enabled"] and not config["figures"]:
     TABLES += [*rules.sample_feature_kernel.output, *rules.evaluate_claims.output]
-if DEPARTURE_DATASETS:
+if DEPARTURE_DATASETS and not config["figures"]:
     TABLES += rules.join_departures.output

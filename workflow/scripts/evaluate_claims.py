@@ -19,6 +19,7 @@ with job(snakemake):
         ablation=table("ablation", tables.NETWORKS),
         nfa=table("nfa", tables.NFA),
         networks=table("networks", tables.NETWORKS),
+        training=table("training", tables.TRAINING),
         feature_kernel=table("feature_kernel", tables.FEATURE_KERNEL),
         class_sizes=class_sizes,
     )

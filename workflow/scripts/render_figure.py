@@ -1,12 +1,14 @@
 """Run a notebook with a figure's parameters; keep it, as ipynb and HTML, with nothing in it that a second run would change."""
 
 import os
+import tempfile
 
 from job import SOURCE, job
 
-with job(snakemake):
+with job(snakemake), tempfile.TemporaryDirectory() as empty:
     # The kernel is a process of its own; what a user has it start with otherwise has no business in a result.
-    os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(SOURCE.parent / "workflow/scripts/kernel_start.py")}
+    start = SOURCE.parent / "workflow" / "scripts" / "kernel_start.py"
+    os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(start), "IPYTHONDIR": empty}
 
     from agop_dnc import notebooks
 

@@ -1,0 +1,63 @@
+"""Make the showcase and docs/results.md again from a finished default run: `make showcase`."""
+
+import shutil
+from pathlib import Path
+
+from agop_dnc import departures, reading, tables
+
+HERE = Path(__file__).parent
+RESULTS, FIGURES = HERE.parent / "results" / "default", HERE.parent / "figures" / "default"
+TABLES = ("claims.csv", "claims_evidence.csv", "deep_rfm.csv", "departures.csv", "nfa_summary.csv", "nfa_summary.md")
+
+
+def markdown(table) -> str:
+    """A table of short cells as Markdown."""
+    rows = [[reading.short(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy()]
+    lines = [list(map(str, table.columns)), ["---"] * table.shape[1], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def page() -> str:
+    """The results as a page."""
+    claims = tables.read(HERE / "claims.csv").fillna("")
+    effects = departures.summary(tables.read(HERE / "departures.csv"))
+    parts = [
+        "# What the default run shows",
+        "Made by `make showcase` from the default run (the digits that scikit-learn carries). Notebooks, with the mathematics and the numbers "
+        "behind each figure, are in [showcase/notebooks](../showcase/notebooks).",
+        "## The paper's claims",
+        "![verdicts](../showcase/claims.png)",
+        markdown(claims.assign(claim=[f"{n}. {reading.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")),
+        "The rules, with the reason for each bound: [claims](../showcase/notebooks/claims.ipynb).",
+    ]
+    for picture in sorted(HERE.glob("figure_*.png")):
+        name = reading.figure_title(picture.stem)
+        parts += [
+            f"## {name}",
+            f"![{name}](../showcase/{picture.name})",
+            f"[notebook](../showcase/notebooks/{picture.stem}.ipynb)",
+        ]
+    parts += [
+        "## The Neural Feature Ansatz at the end of training",
+        (HERE / "nfa_summary.md").read_text(encoding="utf-8"),
+        "## Where the released code departs from the paper",
+        "![departures](../showcase/departures.png)",
+        markdown(departures.answers(effects)),
+        "First and last value over layers, epochs or steps; *holds* says whether the conclusion does, *changes* whether it does not as with the "
+        "paper's definition. [notebook](../showcase/notebooks/departures.ipynb)",
+        markdown(effects.drop(columns=["dataset", "title"]).replace({True: "yes", False: "no"})),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+if __name__ == "__main__":
+    for old in [*HERE.glob("*.png"), *HERE.glob("notebooks/*")]:
+        old.unlink()
+    (HERE / "notebooks").mkdir(exist_ok=True)
+    for picture in FIGURES.glob("*.png"):
+        shutil.copy(picture, HERE)
+    for notebook in (RESULTS / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, HERE / "notebooks")
+    for name in TABLES:
+        shutil.copy(RESULTS / "tables" / name, HERE)
+    (HERE.parent / "docs" / "results.md").write_text(page(), encoding="utf-8")

@@ -1,0 +1,77 @@
+"""The showcase is what the code makes: compared with the finished default run in the folder that AGOP_DNC_RUN names.
+
+On the machine that made it the bytes are equal. Another processor rounds otherwise, and training carries that on; the
+tolerances say how far.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REPOSITORY
+
+pytestmark = pytest.mark.skipif("AGOP_DNC_RUN" not in os.environ, reason="`make check-showcase` makes the run it needs")
+SHOWCASE = REPOSITORY / "showcase"
+RUN = Path(os.environ.get("AGOP_DNC_RUN", ".")).resolve()
+
+
+def both(name, keys):
+    shown, made = (pd.read_csv(folder / name) for folder in (SHOWCASE, RUN / "results" / "default" / "tables"))
+    assert list(shown.columns) == list(made.columns)
+    merged = shown.merge(made, on=keys, how="outer", suffixes=("_shown", "_made"), indicator=True)
+    assert set(merged.pop("_merge")) == {"both"}
+    return merged
+
+
+def test_verdicts_are_the_same():
+    keys = ["claim", "dataset", "model"]
+    table = both("claims.csv", keys)
+    changed = table[table.verdict_shown != table.verdict_made]
+    assert changed.empty, changed[[*keys, "verdict_shown", "verdict_made"]].to_string()
+
+
+def test_the_evidence_is_the_same():
+    table = both("claims_evidence.csv", ["claim", "dataset", "model", "quantity", "seed"])
+    np.testing.assert_allclose(table.value_made, table.value_shown, rtol=0.1, atol=0.03)  # training carries rounding on
+
+
+def test_deep_rfm_is_the_same():
+    keys = ["dataset", "activation", "seed", "layer", "component", "metric"]
+    table = both("deep_rfm.csv", keys)
+    # Rounding (1e-16) grows with depth by what the solves magnify it: a hundredth at NC1 of 1e-9.
+    measured = table[table.metric.str.startswith("nc") | table.metric.str.startswith("gram")]
+    np.testing.assert_allclose(measured.value_made, measured.value_shown, rtol=0.02, atol=1e-7)
+
+
+def test_the_neural_feature_ansatz_is_the_same():
+    table = both("nfa_summary.csv", ["dataset", "architecture"])
+    for name in (column for column in table.columns if column.endswith("_mean_shown")):
+        np.testing.assert_allclose(table[name.replace("_shown", "_made")], table[name], atol=0.03)
+
+
+def test_departures_are_the_same():
+    table = both("departures.csv", ["dataset", "departure", "variant", "quantity", "step"])
+    # Below 1e-6 a value is a floor that rounding makes; trained networks carry rounding on.
+    table = table[table.value_shown > 1e-6]
+    np.testing.assert_allclose(table.value_made, table.value_shown, rtol=0.2)
+
+
+@pytest.mark.parametrize("picture", sorted(path.name for path in SHOWCASE.glob("*.png")))
+def test_pictures_look_the_same(picture):
+    from matplotlib.image import imread
+    from skimage.metrics import structural_similarity
+
+    shown, made = (imread(folder / picture)[..., :3] for folder in (SHOWCASE, RUN / "figures" / "default"))
+    assert shown.shape == made.shape
+    # 1 for equal pictures; a curve that moves by its own width takes some 0.02 off.
+    assert structural_similarity(shown, made, channel_axis=2, data_range=1.0) > 0.9
+
+
+def test_every_picture_and_notebook_of_the_run_is_shown():
+    assert {path.name for path in SHOWCASE.glob("*.png")} == {
+        path.name for path in (RUN / "figures/default").glob("*.png")
+    }
+    notebooks = {path.name for path in (RUN / "results/default/notebooks").glob("*.ipynb")}
+    assert {path.name for path in (SHOWCASE / "notebooks").glob("*.ipynb")} == notebooks
