@@ -1,7 +1,7 @@
-"""Why NC2 stops falling with depth: its floor in Deep RFM against the width of the random features, on the digits.
+"""Why NC2, and with cosines NC1, stop falling with depth: their floors against the width of Deep RFM's random features.
 
 The features of width D turn every angle by some 1/√D anew in each layer, and M½ takes back only a part of it. Without random
-features (σ left out) nothing turns the angles, and with wider ones less does.
+features (σ left out) nothing turns the angles, and with wider ones less does. On the digits, Laplace kernel.
 """
 
 import argparse
@@ -33,16 +33,21 @@ def main() -> None:
     arrays = data.prepare("digits", {"source": "sklearn", "n": arguments.points}).arrays()
     X, y, Y = arrays.x_train, arrays.y_train, signed_one_hot(arrays.y_train)
     shown = [layer for layer in (1, 2, 4, 6, 8, 10, 15, 20) if layer <= arguments.depth]
-    print(
-        f"NC2 of M½X, digits, first {arguments.points}, Laplace, ReLU\n{'width':>9}" + "".join(f"{n:>9}" for n in shown)
-    )
-    for width in [*arguments.widths, 0]:
-        if width:
-            fitted = (found for _, found, _ in layers(X, Y, Settings(depth=arguments.depth, width=width)))
-        else:
-            fitted = without_features(X, Y, arguments.depth)
-        values = [metrics.nc2(found, y) for found in fitted]
-        print(f"{width or 'none':>9}" + "".join(f"{values[n - 1]:9.3f}" for n in shown), flush=True)
+    print(f"M½X on the digits, first {arguments.points}\n{'':16}{'width':>7}" + "".join(f"{n:>10}" for n in shown))
+    for activation in ("relu", "cos", "none"):
+        for width in arguments.widths if activation != "none" else [0]:
+            settings = Settings(
+                depth=arguments.depth, activation="relu" if activation == "none" else activation, width=width or 1
+            )
+            found = (
+                without_features(X, Y, arguments.depth)
+                if activation == "none"
+                else (m for _, m, _ in layers(X, Y, settings))
+            )
+            measured = [metrics.collapse(points, y) for points in found]
+            for name in ("nc1", "nc2"):
+                values = "".join(f"{measured[n - 1][name]:10.2g}" for n in shown)
+                print(f"{name}, {activation:11}{width or '':>7}{values}", flush=True)
 
 
 if __name__ == "__main__":
