@@ -1,7 +1,8 @@
 """Why NC2, and with cosines NC1, stop falling with depth: their floors against the width of Deep RFM's random features.
 
-The features of width D turn every angle by some 1/√D anew in each layer, and M½ takes back only a part of it. Without random
-features (σ left out) nothing turns the angles, and with wider ones less does. On the digits, Laplace kernel.
+The features of width D turn every angle by some 1/√D anew in each layer, and M½ takes back only a part of it; with wider ones
+the floors sink. Without random features, an RFM repeated, nothing collapses: they are what makes it possible and what ends it.
+On the digits, Laplace kernel.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=600)
     parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--widths", type=int, nargs="+", default=[256, 1024, 4096])
+    parser.add_argument("--widths", type=int, nargs="+", default=[256, 512, 1024, 2048])
     arguments = parser.parse_args()
     arrays = data.prepare("digits", {"source": "sklearn", "n": arguments.points}).arrays()
     X, y, Y = arrays.x_train, arrays.y_train, signed_one_hot(arrays.y_train)

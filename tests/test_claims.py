@@ -67,7 +67,7 @@ BOTH = {("even", "deep_rfm relu"), ("uneven", "deep_rfm relu")}
     ("number", "contradicted"),
     [
         (1, {"within": 0.2}),
-        (1, {"between": 0.2}),
+        (1, {"nc2": lambda n: 0.5}),
         (2, {"features": 0.9}),
         (2, {"agop": lambda n: 0.5**n if n != 7 else 0.9}),
         (3, {"agop": lambda n: 1 / n}),

@@ -209,7 +209,11 @@ def test_the_report_opens_with_the_verdicts_and_every_figure_loads(report, chrom
     title.wait_for()
     assert 0 <= title.bounding_box()["y"] < size[1]  # on the screen without scrolling
     text = page.inner_text("body")
-    assert text.index("Did it reproduce?") < text.index("Gram matrices after 18 layers") < text.index("Every claim is a rule")
+    assert (
+        text.index("Did it reproduce?")
+        < text.index("Gram matrices after 18 layers")
+        < text.index("Every claim is a rule")
+    )
     verdicts = pd.read_csv(finished / "results/test/tables/claims.csv")
     table = page.locator("table", has_text="verdict")
     assert table.locator("tbody tr").count() == len(verdicts)

@@ -71,19 +71,21 @@ def _by_seed(row: Any) -> dict[int, float]:
 
 def _collapsed_gram(evidence: Evidence) -> Iterator[Finding]:
     for dataset, model, rows in _deep_rfm_runs(evidence):
-        yield _gram_finding(dataset, model, rows)
+        within, nc2 = _curves(rows, "gram_within", "agop"), _curves(rows, "nc2", "agop")
+        K = len(evidence.class_sizes[dataset])
+        if _COLLAPSE_LAYERS not in within.index:
+            yield Finding(dataset, model, reason=_too_shallow(within))
+            continue
+        values = {
+            "deviation of the worst block within a class": _by_seed(within.loc[_COLLAPSE_LAYERS]),
+            # NC2 is the norm of K(K−1) differences of cosines between class means.
+            "deviation between class means": _by_seed(nc2.loc[_COLLAPSE_LAYERS] / (K * (K - 1)) ** 0.5),
+        }
+        yield Finding(dataset, model, values)
 
 
-def _gram_finding(dataset: str, model: str, rows: pd.DataFrame) -> Finding:
-    within, between = (_curves(rows, f"gram_{part}", "agop") for part in ("within", "between"))
-    if _COLLAPSE_LAYERS not in within.index:
-        reason = f"the depth is {within.index.max()}, and the claim is of {_COLLAPSE_LAYERS} layers"
-        return Finding(dataset, model, reason=reason)
-    values = {
-        "deviation of the worst block within a class": _by_seed(within.loc[_COLLAPSE_LAYERS]),
-        "deviation of the worst block between two": _by_seed(between.loc[_COLLAPSE_LAYERS]),
-    }
-    return Finding(dataset, model, values)
+def _too_shallow(curves: pd.DataFrame) -> str:
+    return f"the depth is {curves.index.max()}, and the claim is of {_COLLAPSE_LAYERS} layers"
 
 
 def _due_to_agop(evidence: Evidence) -> Iterator[Finding]:
@@ -123,9 +125,15 @@ def _imbalanced(evidence: Evidence) -> Iterator[Finding]:
     if runs and not uneven:
         yield Finding("", "deep_rfm", reason="no dataset in this configuration is imbalanced")
     for dataset, model, rows in uneven:
-        gram = _gram_finding(dataset, model, rows)
-        fall = {"decades by which NC1 falls": _by_seed(_falls(_curves(rows, "nc1", "agop")))}
-        yield gram if gram.reason else Finding(dataset, model, fall | dict(gram.values))
+        within = _curves(rows, "gram_within", "agop")
+        if _COLLAPSE_LAYERS not in within.index:
+            yield Finding(dataset, model, reason=_too_shallow(within))
+            continue
+        values = {
+            "decades by which NC1 falls": _by_seed(_falls(_curves(rows, "nc1", "agop"))),
+            "deviation of the worst block within a class": _by_seed(within.loc[_COLLAPSE_LAYERS]),
+        }
+        yield Finding(dataset, model, values)
 
 
 def _logs(curves: pd.DataFrame) -> pd.DataFrame:
@@ -142,8 +150,10 @@ def _falls(curves: pd.DataFrame) -> pd.Series[Any]:
 
 
 def _straightness(logs: pd.Series[Any]) -> float:
-    """R² of a straight line through a curve against its index."""
+    """R² of a straight line through a curve against its index; 0 for a curve that does not move."""
     curve = logs.dropna()
+    if curve.nunique() < 2:
+        return 0.0
     return float(np.corrcoef(curve.index.to_numpy(float), curve.to_numpy(float))[0, 1] ** 2)
 
 
