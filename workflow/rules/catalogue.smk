@@ -170,7 +170,7 @@ if config["claims"]["enabled"]:
     add_figure("claims", "claims", verdicts)
 if DEPARTURE_DATASETS:
     table = {"table": f"{RESULTS}/tables/departures.csv"}
-    notes = deep_rfm_notes([(name, activation) for name in DEPARTURE_DATASETS for activation in ACTIVATIONS])
+    notes = deep_rfm_notes([(name, activation) for name in DEPARTURE_DATASETS for activation in sorted(ACTIVATIONS)])
     trained = [(name, kind) for name in DEPARTURE_DATASETS for kind in ("mlp", "resnet18") if name in studied(kind)]
     notes += network_notes([pair for pair in trained if pair[1] in ARCHITECTURES])
     add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), settings=notes, seed=SEEDS[0])
