@@ -27,7 +27,7 @@ def page() -> str:
         "behind each figure, are in [showcase/notebooks](../showcase/notebooks).",
         "## The paper's claims",
         "![verdicts](../showcase/claims.png)",
-        markdown(claims.assign(claim=[f"{n}. {reading.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")),
+        markdown(named(claims)),
         "The rules, with the reason for each bound: [claims](../showcase/notebooks/claims.ipynb).",
     ]
     for picture in sorted(HERE.glob("figure_*.png")):
@@ -47,7 +47,20 @@ def page() -> str:
         "paper's definition. [notebook](../showcase/notebooks/departures.ipynb)",
         markdown(effects.drop(columns=["dataset", "title"]).replace({True: "yes", False: "no"})),
     ]
+    mnist = HERE / "mnist"
+    if mnist.exists():
+        parts += [
+            "## MNIST, first 2,000 points",
+            "`config/mnist.yaml` with one seed, kept by hand: what Deep RFM and the MLP show there, and what the departures do.",
+            markdown(named(tables.read(mnist / "claims.csv").fillna(""))),
+            markdown(departures.answers(departures.summary(tables.read(mnist / "departures.csv")))),
+        ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def named(claims):
+    """Rows of claims.csv with the claims' names for their numbers."""
+    return claims.assign(claim=[f"{n}. {reading.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")
 
 
 if __name__ == "__main__":
