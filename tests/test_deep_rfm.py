@@ -173,3 +173,18 @@ def test_too_large_a_kernel_is_refused_with_the_numbers():
     assert needed > 2 * 8 * 50_000**2
     with pytest.raises(UserError, match=r"50,000 points needs about 39\.5 GiB .* 8\.0 GiB .* smaller n .* float32"):
         deep_rfm.check_memory(needed, 8 * 2**30, 50_000, "float64")
+
+
+def test_deep_collapse_of_few_points_goes_on_to_the_last_layer(draw):
+    # Where classes are all but points the AGOP's products by pairs cancel; see kernel_agop.
+    y = torch.arange(3).repeat_interleave(45)
+    X = draw(135, 13) + 2 * torch.nn.functional.one_hot(y, 13)
+    for seed in range(2):
+        values = [
+            metrics.nc1(agop_features, y)
+            for _, agop_features, _ in deep_rfm.layers(
+                X, deep_rfm.signed_one_hot(y), Settings(depth=20, width=256), seed
+            )
+        ]
+        assert all(math.isfinite(value) for value in values)
+        assert values[-1] < 1e-6 * values[0]

@@ -41,6 +41,9 @@ def kernel_agop(kernel: Kernel, X: Tensor, alpha: Tensor, r: Tensor | None = Non
     (N, d), K = X.shape, alpha.shape[1]
     by_outputs, by_pairs = K * N * d * (N + d), N * (N * N + N * d + d * d)
     M = _agop_by_outputs(P, X, alpha) if by_outputs <= by_pairs else _agop_by_pairs(P, X, alpha)
+    # Where classes are all but points, slopes and coefficients are huge and the squares by pairs cancel; those by outputs cannot.
+    if bool((M.diagonal() < 0).any()):
+        M = _agop_by_outputs(P, X, alpha)
     return (M + M.T).div_(2 * N)
 
 

@@ -245,5 +245,4 @@ def _row(layer: int, component: str, metric: str, value: float) -> dict[str, Any
 
 def _scaled(M: Tensor, scale: str, n: int) -> Tensor:
     """An AGOP that is the mean over n points, at the scale asked for (for cosine features the scale decides)."""
-    factor = {"mean": 1.0, "sum": float(n), "max": 1 / float(M.max())}[scale]
-    return M * factor
+    return M / M.max() if scale == "max" else M * {"mean": 1.0, "sum": float(n)}[scale]
