@@ -39,6 +39,10 @@ def load(files: Sequence[str | Path], schema: str | Path, overrides: Mapping[str
     _settle_gram_layers(config, given)
     _settle_overrides(config, given, "deep_rfm", "activation", "activations")
     _settle_overrides(config, given, "networks", "architecture", "architectures")
+    for section in ("departures", "collapse_iteration", "kernel_learning", "unconstrained_features"):
+        _check_named(config, section)
+    for section in ("departures", "collapse_iteration", "kernel_learning"):
+        _check_deep_rfm(config, section)
     _check_departures(config)
     return config
 
@@ -140,6 +144,7 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         "minimum": "at least",
         "exclusiveMinimum": "more than",
         "exclusiveMaximum": "less than",
+        "maximum": "at most",
         "minItems": "at least this many long:",
         "minProperties": "at least this many keys long:",
     }
@@ -220,18 +225,31 @@ def _settle_overrides(config: Config, given: Config, name: str, kind: str, kinds
     section["overrides"] = kept
 
 
-def _check_departures(config: Config) -> None:
-    """Departures are compared with a dataset's own Deep RFM."""
-    for name in config["departures"]["datasets"]:
-        settings = config["datasets"].get(name)
-        if settings is None:
+def _check_named(config: Config, section: str) -> None:
+    """The datasets that a section names must be there, with labels of their own."""
+    for name in config[section]["datasets"]:
+        if name not in config["datasets"]:
             hint = did_you_mean(name, config["datasets"])
-            raise UserError(f"configuration: departures.datasets names '{name}', which is not among the datasets{hint}")
-        if not config["deep_rfm"]["enabled"] or "deep_rfm" not in settings["studies"] or settings["labels"] == "random":
+            raise UserError(f"configuration: {section}.datasets names '{name}', which is not among the datasets{hint}")
+        if config["datasets"][name]["labels"] == "random":
             raise UserError(
-                f"configuration: departures.datasets names '{name}', on whose own labels no Deep RFM is run; "
+                f"configuration: {section}.datasets names '{name}', whose labels are random; remove it there"
+            )
+
+
+def _check_deep_rfm(config: Config, section: str) -> None:
+    """A Deep RFM must be run on the datasets that a section names."""
+    for name in config[section]["datasets"]:
+        if not config["deep_rfm"]["enabled"] or "deep_rfm" not in config["datasets"][name]["studies"]:
+            raise UserError(
+                f"configuration: {section}.datasets names '{name}', on which no Deep RFM is run; "
                 "add deep_rfm to its studies, or remove it there"
             )
+
+
+def _check_departures(config: Config) -> None:
+    """Departures are compared with what the paper's definitions give on a dataset."""
+    for name in config["departures"]["datasets"]:
         for activation in config["deep_rfm"]["activations"]:
             used = model_settings(config["deep_rfm"], "activation", activation, name)
             for key, papers in (("ridge", 0.0), ("precision", "float64"), ("agop_scale", "mean")):

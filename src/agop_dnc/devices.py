@@ -6,6 +6,7 @@ import os
 
 import psutil
 import torch
+from threadpoolctl import threadpool_limits
 
 from .errors import UserError
 
@@ -19,6 +20,7 @@ def select(device: str, threads: int) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")  # SciPy's and NumPy's, which take every core otherwise
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise UserError("device is cuda but PyTorch sees no GPU; set device: cpu or auto, or mend the driver")

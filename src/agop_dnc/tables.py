@@ -14,6 +14,12 @@ NETWORKS = ["dataset", "architecture", "seed", "epoch", "layer", "component", "m
 NFA = ["dataset", "architecture", "seed", "epoch", "layer", "target", "value"]
 FEATURE_KERNEL = ["seed", "width", "angle", "metric", "value"]
 TRAINING = ["dataset", "architecture", "seed", "epoch", "metric", "value"]
+ITERATION = ["data", "kappa", "ratio", "layer", "value"]
+KERNEL_LEARNING = ["problem", "start", "step", "metric", "value"]
+KERNEL_TRACE = ["dataset", "model", "layer", "metric", "value"]
+THEORY = ["theorem", "data", "setting", "quantity", "predicted", "measured", "relative_error"]
+DUFM_CURVES = ["study", "data", "setting", "classes", "layers", "seed", "step", "layer", "metric", "value"]
+DUFM = ["study", "data", "setting", "classes", "layers", "seed", "quantity", "predicted", "measured", "relative_error"]
 
 
 def write(rows: Iterable[Mapping[str, Any]] | pd.DataFrame, columns: list[str], path: str | Path) -> None:
