@@ -70,19 +70,22 @@ def modules_of(figure):
         "departures": ["departures", "review_plots"],
         "figure_s3": ["review_plots"],
     }
-    return ["plots", "reading", "tables", "notebooks", *own.get(figure, [])]
+    drawn = {"figure_t": ["theory_plots"], "figure_d": ["dufm_plots"]}
+    return ["plots", "reading", "tables", "notebooks", *own.get(figure, []), *drawn.get(figure[:8], [])]
 
 
 def label_of(figure):
     """A figure's name in the report, which sorts by it: Figure 07, Figure S1, Claims."""
-    return figure.replace("figure_", "Figure ").replace("s", "S") if "_" in figure else figure.capitalize()
+    return f"Figure {figure[7:].upper()}" if "_" in figure else figure.capitalize()
 
 
 def shelf_of(figure):
     """The report's category of a figure."""
     if not figure.startswith("figure_"):
         return "Verdicts"
-    return "Figures of the paper" if figure[7:].isdigit() else "Figures beyond the paper"
+    if figure[7:].isdigit():
+        return "Figures of the paper"
+    return "Figures of the theory" if figure[7] in "td" else "Figures beyond the paper"
 
 
 def figure_files():
@@ -174,6 +177,37 @@ if DEPARTURE_DATASETS:
     trained = [(name, kind) for name in DEPARTURE_DATASETS for kind in ("mlp", "resnet18") if name in studied(kind)]
     notes += network_notes([pair for pair in trained if pair[1] in ARCHITECTURES])
     add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), settings=notes, seed=SEEDS[0])
+TABLE = f"{RESULTS}/tables"
+if ITERATION["enabled"]:
+    files = {"curves": f"{TABLE}/collapse_iteration.csv", "table": f"{TABLE}/theory.csv"} | facts(ITERATED)
+    traced = {"traces": f"{TABLE}/kernel_trace.csv"} if ITERATED else {}
+    add_figure(
+        "figure_t1",
+        "collapse_iteration",
+        files | traced,
+        settings=[{key: value for key, value in sorted(ITERATION.items()) if key != "enabled"}],
+    )
+if LEARNING["enabled"]:
+    files = {"curves": f"{TABLE}/kernel_learning.csv", "table": f"{TABLE}/theory.csv"}
+    traced = {"traces": f"{TABLE}/kernel_trace.csv"} if LEARNED else {}
+    add_figure(
+        "figure_t2",
+        "kernel_learning",
+        files | traced,
+        settings=[{key: value for key, value in sorted(LEARNING.items()) if key != "enabled"}],
+    )
+if DUFM_PARTS:
+    files = {"curves": f"{TABLE}/dufm_curves.csv", "table": f"{TABLE}/dufm.csv"}
+    shared = {key: DUFM[key] for key in ("width", "learning_rate", "steps")}
+    own = {key: DUFM[key] for key in ("layers", "per_class", "penalty", "starts", "start_scales")}
+    add_figure("figure_d1", "dufm_descent", files, settings=[shared | own])
+    add_figure("figure_d2", "dufm_threshold", files, settings=[sorted_mapping(DUFM["threshold"])])
+    if DUFM["datasets"]:
+        head = shared | {"penalty": DUFM["penalty"]} | sorted_mapping(DUFM["network"])
+        add_figure("figure_d3", "dufm_network", files, settings=[head])
+    add_figure(
+        "figure_d4", "dufm_ranks", files, settings=[shared | {"per_class": 5} | dict(case) for case in DUFM["ranks"]]
+    )
 for name in config["figures"]:
     if name not in NOTEBOOKS:
         stop(

@@ -47,6 +47,7 @@ wildcard_constraints:
     architecture="|".join(config["networks"]["architectures"]),
     seed=r"\d+",
     figure=r"figure_\w+|claims|departures",
+    model="|".join([*config["deep_rfm"]["activations"], "rfm"]),
 
 
 def hold_the_folder():

@@ -1,0 +1,26 @@
+"""Theorem 5.3: Deep RFM collapses exponentially."""
+
+ITERATION = config["collapse_iteration"]
+ITERATED = ITERATION["datasets"] if ITERATION["enabled"] else []
+THEORY = f"{RESULTS}/theory"
+
+
+rule iterate_collapse:
+    input:
+        [f"{RESULTS}/data/{name}.npz" for name in ITERATED],
+    output:
+        curves=report(f"{RESULTS}/tables/collapse_iteration.csv", caption="../report/table.rst", category="Tables"),
+        table=f"{THEORY}/collapse_iteration.csv",
+    log:
+        f"{RESULTS}/logs/iterate_collapse.log",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        datasets=ITERATED,
+        settings={key: value for key, value in sorted(ITERATION.items()) if key not in ("enabled", "datasets")},
+        seed=SEEDS[0],
+        threads=config["threads"],
+        library=library_hash("theory_runs", "data", "tables"),
+    script:
+        "../scripts/iterate_collapse.py"

@@ -1,0 +1,24 @@
+"""Theorem 5.4: collapse is the optimum of kernel ridge regression over kernels."""
+
+LEARNING = config["kernel_learning"]
+LEARNED = LEARNING["datasets"] if LEARNING["enabled"] else []
+
+
+rule learn_kernels:
+    output:
+        curves=report(f"{RESULTS}/tables/kernel_learning.csv", caption="../report/table.rst", category="Tables"),
+        table=f"{THEORY}/kernel_learning.csv",
+    log:
+        f"{RESULTS}/logs/learn_kernels.log",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        problems=[sorted_mapping(problem) for problem in LEARNING["problems"]],
+        steps=LEARNING["steps"],
+        length=LEARNING["step_length"],
+        seed=SEEDS[0],
+        threads=config["threads"],
+        library=library_hash("theory_runs", "tables"),
+    script:
+        "../scripts/learn_kernels.py"

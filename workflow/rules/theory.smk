@@ -1,0 +1,91 @@
+"""The kernels of the run's Deep RFMs beside both theorems, and the table of all predictions."""
+
+TRACED = [name for name in config["datasets"] if name in ITERATED + LEARNED]
+
+
+def trace_settings(model, dataset):
+    """A Deep RFM's settings; an RFM has the kernel of the first activation's."""
+    activation = ACTIVATIONS[0] if model == "rfm" else model
+    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
+    return sorted_mapping(
+        {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
+    )
+
+
+rule trace_kernels:
+    input:
+        f"{RESULTS}/data/{{dataset}}.npz",
+    output:
+        f"{THEORY}/{{dataset}}/trace_{{model}}.csv",
+    log:
+        f"{RESULTS}/logs/trace_kernels/{{dataset}}_{{model}}.log",
+    conda:
+        ENVIRONMENT
+    threads: config["threads"]
+    params:
+        settings=lambda wildcards: trace_settings(wildcards.model, wildcards.dataset),
+        mu=LEARNING["mu"],
+        seed=SEEDS[0],
+        device=config["device"],
+        threads=config["threads"],
+        library=library_hash("kernel_trace", "tables"),
+    script:
+        "../scripts/trace_kernels.py"
+
+
+rule join_kernel_traces:
+    input:
+        expand(f"{THEORY}/{{dataset}}/trace_{{model}}.csv", dataset=TRACED, model=[*ACTIVATIONS, "rfm"]),
+    output:
+        report(f"{RESULTS}/tables/kernel_trace.csv", caption="../report/table.rst", category="Tables"),
+    log:
+        f"{RESULTS}/logs/join_kernel_traces.log",
+    conda:
+        ENVIRONMENT
+    params:
+        library=library_hash("tables"),
+    script:
+        "../scripts/join_tables.py"
+
+
+rule compare_kernel_traces:
+    input:
+        traces=f"{RESULTS}/tables/kernel_trace.csv",
+        data=[f"{RESULTS}/data/{name}.npz" for name in TRACED],
+    output:
+        f"{THEORY}/kernel_trace.csv",
+    log:
+        f"{RESULTS}/logs/compare_kernel_traces.log",
+    conda:
+        ENVIRONMENT
+    params:
+        datasets=TRACED,
+        settings={name: {model: trace_settings(model, name) for model in [*ACTIVATIONS, "rfm"]} for name in TRACED},
+        mu=LEARNING["mu"],
+        library=library_hash("theory_runs", "tables"),
+    script:
+        "../scripts/compare_kernel_traces.py"
+
+
+THEORY_PARTS = [f"{THEORY}/collapse_iteration.csv"] if ITERATION["enabled"] else []
+THEORY_PARTS += [f"{THEORY}/kernel_learning.csv"] if LEARNING["enabled"] else []
+THEORY_PARTS += [f"{THEORY}/kernel_trace.csv"] if TRACED else []
+
+
+rule join_theory:
+    input:
+        THEORY_PARTS,
+    output:
+        report(f"{RESULTS}/tables/theory.csv", caption="../report/table.rst", category="Tables"),
+    log:
+        f"{RESULTS}/logs/join_theory.log",
+    conda:
+        ENVIRONMENT
+    params:
+        library=library_hash("tables"),
+    script:
+        "../scripts/join_tables.py"
+
+
+if THEORY_PARTS:
+    TABLES.append(f"{RESULTS}/tables/theory.csv")

@@ -1,0 +1,18 @@
+"""Climb Theorem 5.4's objective over kernel matrices from several starts, for several problems."""
+
+from job import job
+
+with job(snakemake):
+    from tqdm import tqdm
+
+    from agop_dnc import devices, tables, theory_runs
+
+    params = snakemake.params
+    devices.select("cpu", params.threads)
+    curves, found = [], []
+    for problem in tqdm(params.problems, unit="problem"):
+        parts = theory_runs.of_kernel_learning(**problem, length=params.length, steps=params.steps, seed=params.seed)
+        curves += parts[0]
+        found += parts[1]
+    tables.write(curves, tables.KERNEL_LEARNING, snakemake.output.curves)
+    tables.write(found, tables.THEORY, snakemake.output.table)
