@@ -3,11 +3,22 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from agop_dnc import departures, reading, tables
 
 HERE = Path(__file__).parent
 RESULTS, FIGURES = HERE.parent / "results" / "default", HERE.parent / "figures" / "default"
-TABLES = ("claims.csv", "claims_evidence.csv", "deep_rfm.csv", "departures.csv", "nfa_summary.csv", "nfa_summary.md")
+TABLES = (
+    "claims.csv",
+    "claims_evidence.csv",
+    "deep_rfm.csv",
+    "departures.csv",
+    "dufm.csv",
+    "nfa_summary.csv",
+    "nfa_summary.md",
+    "theory.csv",
+)
 
 
 def markdown(table) -> str:
@@ -38,6 +49,9 @@ def page() -> str:
             f"[notebook](../showcase/notebooks/{picture.stem}.ipynb)",
         ]
     parts += [
+        "## Theory beside measurement",
+        "The largest relative error over data, settings and seeds; the notebooks of Figures T1, T2 and D1 to D4 say where they part, and why.",
+        markdown(predictions()),
         "## The Neural Feature Ansatz at the end of training",
         (HERE / "nfa_summary.md").read_text(encoding="utf-8"),
         "## Where the released code departs from the paper",
@@ -56,6 +70,16 @@ def page() -> str:
             markdown(departures.answers(departures.summary(tables.read(mnist / "departures.csv")))),
         ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def predictions():
+    """Of every quantity of theory.csv and dufm.csv, how many were compared and how far off they were."""
+    theory = tables.read(HERE / "theory.csv").assign(study=lambda rows: "Theorem " + rows.theorem.astype(str))
+    dufm = tables.read(HERE / "dufm.csv").assign(study=lambda rows: "Figure " + rows.study.str.upper())
+    both = pd.concat([theory, dufm])
+    both = both[both.relative_error.notna() & ~both.quantity.str.contains("rank|dnc|collapsed$", regex=True)]
+    grouped = both.groupby(["study", "quantity"], sort=False).relative_error.agg(["count", "median", "max"])
+    return grouped.reset_index().rename(columns={"count": "compared", "median": "median error", "max": "largest error"})
 
 
 def named(claims):
