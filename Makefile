@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test lint format bench docs envs showcase check-showcase clean
+.PHONY: reproduce mine setup test lint format bench docs envs verify compare showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -65,12 +65,23 @@ envs: $(SYNCED)
 	  $(UV) export --quiet --locked --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
 	  | sed 's/^/      - /'; } > envs/environment.yaml
 
+# Is a finished run what its records say? `make verify`, or `make verify RUN=mine`.
+RUN ?= default
+verify: $(SYNCED)
+	.venv/bin/python -m agop_dnc verify $(RUN)
+
+# Do two runs' tables agree? `make compare A=results/default B=elsewhere/results/default`.
+compare: $(SYNCED)
+	@test -n "$(A)" -a -n "$(B)" || { echo "Error: name two runs, as in make compare A=results/default B=showcase"; exit 1; }
+	.venv/bin/python -m agop_dnc compare "$(A)" "$(B)"
+
 # The default run's figures, tables and notebooks, which README and docs/results.md show.
 showcase: reproduce
 	.venv/bin/python showcase/make.py
 
 # Whether the showcase is what the code makes: a whole default run, compared with it.
 check-showcase: reproduce
+	.venv/bin/python -m agop_dnc verify default
 	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 tests/test_showcase.py
 
 clean:

@@ -1,7 +1,7 @@
 """The showcase is what the code makes: compared with the finished default run in the folder that AGOP_DNC_RUN names.
 
 On the machine that made it the bytes are equal. Another processor rounds otherwise, and training carries that on; the
-tolerances say how far.
+tolerances of `agop_dnc.comparison` say how far.
 """
 
 import os
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
+
+from agop_dnc import comparison
 
 pytestmark = pytest.mark.skipif("AGOP_DNC_RUN" not in os.environ, reason="`make check-showcase` makes the run it needs")
 SHOWCASE = REPOSITORY / "showcase"
@@ -23,6 +25,13 @@ def both(name, keys):
     merged = shown.merge(made, on=keys, how="outer", suffixes=("_shown", "_made"), indicator=True)
     assert set(merged.pop("_merge")) == {"both"}
     return merged
+
+
+def compared():
+    """Every table of numbers; the verdicts are compared with an eye on their bounds."""
+    if "AGOP_DNC_RUN" not in os.environ:
+        return []
+    return [r for r in comparison.compare(SHOWCASE, RUN / "results" / "default") if r.table != "claims.csv"]
 
 
 def test_verdicts_are_the_same():
@@ -41,54 +50,10 @@ def on_the_edge(row):
     return bool((np.minimum((mean - low).abs(), (mean - high).abs()) < 3 * std).any())
 
 
-def test_the_evidence_is_the_same():
-    table = both("claims_evidence.csv", ["claim", "dataset", "model", "quantity", "seed"])
-    # Training and cosine features carry rounding on; the bounds themselves are tested with the verdicts.
-    exact = table[table.claim == 8]
-    np.testing.assert_allclose(exact.value_made, exact.value_shown, rtol=0.05)
-    assert (table.value_made - table.value_shown).abs().max() < 0.5
-
-
-def test_deep_rfm_is_the_same():
-    keys = ["dataset", "activation", "seed", "layer", "component", "metric"]
-    table = both("deep_rfm.csv", keys)
-    table = table[table.metric.str.startswith(("nc", "gram"))]
-    # Rounding grows from layer to layer: with ReLU to some hundredths at layer 20. With cosines by a factor of some thirty a
-    # layer, so that from layer 9 on the numbers are another draw of the same curve.
-    relu, cos = (table[table.activation == name] for name in ("relu", "cos"))
-    np.testing.assert_allclose(relu.value_made, relu.value_shown, rtol=0.2, atol=1e-6)
-    early, late = cos[cos.layer <= 7], cos[cos.layer > 7]
-    np.testing.assert_allclose(early.value_made, early.value_shown, rtol=0.02, atol=1e-6)
-    factors = np.log2(late.value_made / late.value_shown)
-    assert factors.abs().max() < 2, factors.abs().max()
-
-
-def test_the_neural_feature_ansatz_is_the_same():
-    table = both("nfa_summary.csv", ["dataset", "architecture"])
-    for name in (column for column in table.columns if column.endswith("_mean_shown")):
-        np.testing.assert_allclose(table[name.replace("_shown", "_made")], table[name], atol=0.03)
-
-
-def test_departures_are_the_same():
-    table = both("departures.csv", ["dataset", "departure", "variant", "quantity", "step"])
-    # Below 1e-6 a value is a floor that rounding makes; training and cosine features carry rounding on.
-    table = table[table.value_shown > 1e-6]
-    assert np.log2(table.value_made / table.value_shown).abs().max() < 1.5
-
-
-def test_theory_is_the_same():
-    theory = both("theory.csv", ["theorem", "data", "setting", "quantity"])
-    # Closed forms to rounding; a rate from distances near rounding, and kernels after 20 layers, to some per cent.
-    np.testing.assert_allclose(theory.predicted_made, theory.predicted_shown, rtol=0.1)
-    np.testing.assert_allclose(theory.measured_made, theory.measured_shown, rtol=0.15)
-    table = both("dufm.csv", ["study", "data", "setting", "classes", "layers", "seed", "quantity"])
-    np.testing.assert_allclose(table.predicted_made, table.predicted_shown, rtol=1e-9)
-    # Rounding decides in which valley a few starts end, where there are several: a share of losses may differ.
-    losses = table[table.quantity.str.contains("loss")]
-    same = np.isclose(losses.measured_made, losses.measured_shown, rtol=0.02)
-    assert same.mean() > 0.8, losses[~same].to_string()
-    lowest = table[table.quantity == "lowest loss"]
-    np.testing.assert_allclose(lowest.measured_made, lowest.measured_shown, rtol=1e-6)
+@pytest.mark.parametrize("result", compared(), ids=lambda result: result.table)
+def test_numbers_are_the_same_within_their_tolerances(result):
+    assert result.cells
+    assert result.outside.empty, result.outside.head(20).to_string()
 
 
 @pytest.mark.parametrize("picture", sorted(path.name for path in SHOWCASE.glob("*.png")))

@@ -1,5 +1,6 @@
 """The workflow as a user runs it: a whole run, and what a change makes run again."""
 
+import json
 import re
 import shutil
 
@@ -8,6 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY, TEST_CONFIG, change, made
+
+from agop_dnc import provenance
+from agop_dnc.__main__ import main
 
 # The report is opened in Debian's Chromium, headless, where there is one.
 CHROMIUM = shutil.which("chromium")
@@ -242,3 +246,16 @@ def test_the_report_has_a_category_for_all_that_it_should_show(report, chromium)
     page.get_by_text("Figures of the paper", exact=True).click()
     page.get_by_text("Figure 07", exact=True).wait_for()
     page.get_by_text("Figure 10", exact=True).wait_for()
+
+
+def test_every_table_and_figure_has_a_record_and_is_as_recorded(finished, capsys):
+    for path in [*finished.glob("results/test/tables/*.csv"), *finished.glob("figures/test/*.p*")]:
+        kept = json.loads(provenance.record_path(path).read_text(encoding="utf-8"))
+        assert kept["sha256"] == provenance.sha256(path)
+        assert kept["configuration"]["run"] == "test"
+        assert kept["versions"] == provenance.versions()
+        assert not any(name.startswith("/") for name in kept["inputs"])
+    figure = json.loads(provenance.record_path(finished / "figures/test/figure_03.png").read_text(encoding="utf-8"))
+    assert "repository:notebooks/depth.ipynb" in figure["inputs"]
+    assert main(["verify", "test", "--directory", str(finished)]) == 0
+    assert "all as recorded" in capsys.readouterr().out

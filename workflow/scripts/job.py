@@ -23,8 +23,9 @@ def job(snakemake: Any) -> Iterator[None]:
     """Run a rule's body: stdout and stderr, of child processes too, go to the rule's log.
 
     On an error the traceback goes to the log, one line with the rule, its wildcards, what is wrong and where the log is goes
-    to the terminal, and the process exits with 1.
+    to the terminal, and the process exits with 1. A body that is done leaves a record of where its files come from.
     """
+    from agop_dnc import provenance
     from agop_dnc.errors import UserError
 
     # Of what libraries allocate while they are imported nothing is garbage; looking for some, then and once more at exit, is
@@ -37,6 +38,13 @@ def job(snakemake: Any) -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
+            about = {
+                "rule": snakemake.rule,
+                "wildcards": dict(snakemake.wildcards.items()),
+                "params": dict(snakemake.params.items()),
+                "configuration": snakemake.config,
+            }
+            provenance.record(snakemake.output, snakemake.input, about, SOURCE.parent)
         except Exception as error:
             traceback.print_exc()
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

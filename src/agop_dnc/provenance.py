@@ -1,0 +1,135 @@
+"""Where a run's files come from: a record beside each, and whether it still is what the record says.
+
+A record is `provenance/<name>.json` in the folder of the file: the file's own SHA-256, those of the inputs of the job that made it,
+the job's settings and the whole configuration, the versions, the device, and the commit of the repository. There is no time in
+it: equal runs leave equal records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_REPOSITORY = "repository:"
+PACKAGES = ("agop-dnc", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "snakemake")
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of all files in a folder."""
+    path = Path(path)
+    if path.is_file():
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    listed = "".join(f"{part.relative_to(path)} {sha256(part)}\n" for part in sorted(path.rglob("*")) if part.is_file())
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that numbers and pictures depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def repository_state(repository: str | Path) -> dict[str, Any]:
+    """The commit that is checked out, and whether tracked files differ from it; both None where there is no repository."""
+    command = ["git", "-C", str(repository)]
+    try:
+        commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        changes = subprocess.run([*command, "diff", "--quiet", "HEAD"], capture_output=True).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": changes != 0}
+
+
+def device_name() -> str:
+    """The GPU if this process has used one, else the processor."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def record_path(path: str | Path) -> Path:
+    """Where a file's record is.
+
+    >>> record_path("results/default/tables/nfa.csv").as_posix()
+    'results/default/tables/provenance/nfa.csv.json'
+    """
+    path = Path(path)
+    return path.parent / "provenance" / f"{path.name}.json"
+
+
+def record(outputs: Iterable[str], inputs: Iterable[str], about: Mapping[str, Any], repository: str | Path) -> None:
+    """Write the record of each output that is a file; paths are kept as they are given, those in the repository from there.
+
+    about: what is said of the job beside its inputs: rule, wildcards, params, configuration.
+    """
+    shared = {
+        "inputs": {_portable(path, repository): sha256(path) for path in sorted(inputs)},
+        **about,
+        "versions": versions(),
+        "device": device_name(),
+        "repository": repository_state(repository),
+    }
+    for path in outputs:
+        if Path(path).is_file():
+            _write(record_path(path), {"file": path, "sha256": sha256(path)} | shared)
+
+
+def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Path = ".") -> Iterator[tuple[str, str]]:
+    """What is wrong with the recorded files below some folders: pairs of the file's path and a sentence's end.
+
+    A file may be gone, edited since it was made, older than an input that has changed since, or made with other versions than
+    those installed here. Inputs that are no longer there were temporary and are passed over. Paths in records are relative
+    to base, where the run was started, or to the repository.
+    """
+    here, base = versions(), Path(base)
+    known: dict[str, str | None] = {}
+
+    def now(path: str) -> str | None:
+        if path not in known:
+            inside = path.startswith(_REPOSITORY)
+            there = Path(repository, path.removeprefix(_REPOSITORY)) if inside else base / path
+            known[path] = sha256(there) if there.exists() else None
+        return known[path]
+
+    for found in sorted(path for folder in folders for path in Path(folder).rglob("provenance/*.json")):
+        kept = json.loads(found.read_text(encoding="utf-8"))
+        file, recorded = kept["file"], kept["sha256"]
+        if now(file) is None:
+            yield file, "is gone; run the workflow again to make it"
+        elif now(file) != recorded:
+            yield file, "was edited: it is not what its job wrote"
+        for path, digest in kept["inputs"].items():
+            if now(path) not in (None, digest):
+                yield file, f"has a changed input: {path} is not what it was made from"
+        for name, used in kept["versions"].items():
+            if here.get(name) != used:
+                yield file, f"has a changed version: it was made with {name} {used}, and here is {here.get(name)}"
+
+
+def _portable(path: str, repository: str | Path) -> str:
+    """A path inside the repository said without where the repository is."""
+    if Path(path).is_absolute() and Path(path).is_relative_to(Path(repository).resolve()):
+        return _REPOSITORY + Path(path).relative_to(Path(repository).resolve()).as_posix()
+    return path
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)
