@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test lint format bench docs envs verify compare showcase check-showcase clean
+.PHONY: reproduce mine setup test test-slurm lint format bench docs envs verify compare showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -36,6 +36,13 @@ $(SYNCED): pyproject.toml uv.lock | .uv/.installed
 
 test: $(SYNCED)
 	.venv/bin/pytest
+
+# Through a real Slurm of one node on this machine; needs root, and Debian's slurm-wlm and munge.
+SLURM := $(CURDIR)/.slurm
+test-slurm: $(SYNCED)
+	tests/slurm/cluster start "$(SLURM)"
+	AGOP_DNC_SLURM="$(SLURM)" .venv/bin/pytest -n 0 --durations=5 tests/slurm; code=$$?; \
+	  tests/slurm/cluster stop "$(SLURM)"; rm -rf "$(SLURM)"; exit $$code
 
 lint: $(SYNCED)
 	.venv/bin/ruff check .

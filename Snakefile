@@ -2,6 +2,7 @@
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/deep_rfm.smk"
 include: "workflow/rules/networks.smk"

@@ -1,5 +1,6 @@
 """What a user can get wrong, data of one's own, and the repository's own order."""
 
+import re
 import shutil
 
 import numpy as np
@@ -135,3 +136,35 @@ def test_source_notebooks_hold_no_outputs():
     for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]
         assert all(not cell.get("outputs") for cell in cells), path
+
+
+def requests(plan):
+    """What each job of a dry run asks for: pairs of its rule and its resources by name."""
+    found = re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: (.*)$", plan, flags=re.MULTILINE)
+    return [
+        (rule, dict(part.split("=", 1) for part in resources.split(", "))) for rule, resources in found if rule != "all"
+    ]
+
+
+def test_every_job_says_what_it_needs(tmp_path, snakemake):
+    jobs = requests(snakemake(tmp_path, "-n", configfile=REPOSITORY / "config.yaml").stdout)
+    assert {rule for rule, _ in jobs} >= {
+        "fit_deep_rfm",
+        "train_network",
+        "render_figure",
+        "trace_kernels",
+        "write_pages",
+    }
+    for rule, asked in jobs:
+        assert int(asked["mem_mb"]) >= 2000, rule
+        assert int(asked["runtime"]) >= 20, rule
+        assert asked["gpu"] in ("0", "1"), rule
+
+
+def test_the_papers_scale_asks_for_its_matrices_and_a_gpu(tmp_path, snakemake):
+    (tmp_path / "paper.yaml").write_text("{device: cuda, datasets: {mnist: {source: torchvision}}}")
+    jobs = requests(snakemake(tmp_path, "-n", configfile=tmp_path / "paper.yaml").stdout)
+    fits = [asked for rule, asked in jobs if rule.startswith("fit_deep_rfm")]
+    # Two matrices of 50,000² in float64 are 40 GB, 4,096 features 16 GB more; and a quarter more is asked for than is forecast.
+    assert all(45_000 < int(asked["mem_mb"]) < 80_000 and asked["gpu"] == "1" for asked in fits)
+    assert all(asked["gpu"] == "0" for rule, asked in jobs if rule == "render_figure")

@@ -17,6 +17,7 @@ from .agop import kernel_agop, matrix_sqrt
 from .data import Arrays
 from .errors import UserError
 from .features import FeatureMap, feature_map, to
+from .forecasts import deep_rfm_bytes
 from .kernel_regression import KernelPredictor, fit_predictor, normalised
 from .kernels import KERNELS
 from .metrics import centred_gram, collapse, gram_deviation, thin
@@ -212,14 +213,8 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
 
 
 def forecast_bytes(n: int, d: int, n_test: int, settings: Settings) -> int:
-    """Peak memory of fitting a Deep RFM layer by layer to n points in d dimensions, n_test test points carried along.
-
-    Two n×n buffers at the working precision (distances beside the kernel matrix, or slopes beside their product), the points
-    and their features, the eigendecomposition of the d×d AGOP, and the chunks.
-    """
-    item = PRECISIONS[settings.precision].itemsize
-    width = max(d, settings.width)
-    return 2 * n * n * item + 5 * (n + n_test) * width * 8 + 6 * width * width * 8 + 4 * 64 * 2**20
+    """Peak memory of fitting a Deep RFM to n points in d dimensions, n_test test points carried along (see :mod:`.forecasts`)."""
+    return deep_rfm_bytes(n, d, n_test, settings.width, PRECISIONS[settings.precision].itemsize)
 
 
 def check_memory(needed: int, available: int, n: int, precision: str) -> None:

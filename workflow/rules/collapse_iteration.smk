@@ -1,9 +1,5 @@
 """Theorem 5.3: Deep RFM collapses exponentially."""
 
-ITERATION = config["collapse_iteration"]
-ITERATED = ITERATION["datasets"] if ITERATION["enabled"] else []
-THEORY = f"{RESULTS}/theory"
-
 
 rule iterate_collapse:
     input:
@@ -16,6 +12,8 @@ rule iterate_collapse:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("light"),
     params:
         datasets=ITERATED,
         settings={key: value for key, value in sorted(ITERATION.items()) if key not in ("enabled", "datasets")},

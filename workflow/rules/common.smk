@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -199,3 +200,59 @@ def departure_settings(wildcards):
             "training": {key: settings[key] for key in sorted(TRAINING_KEYS)},
         }
     return {}
+
+
+# The theory's studies.
+ITERATION = config["collapse_iteration"]
+ITERATED = ITERATION["datasets"] if ITERATION["enabled"] else []
+THEORY = f"{RESULTS}/theory"
+LEARNING = config["kernel_learning"]
+LEARNED = LEARNING["datasets"] if LEARNING["enabled"] else []
+TRACED = [name for name in config["datasets"] if name in ITERATED + LEARNED]
+
+
+def trace_settings(model, dataset):
+    """A Deep RFM's settings; an RFM has the kernel of the first activation's."""
+    activation = ACTIVATIONS[0] if model == "rfm" else model
+    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
+    return sorted_mapping(
+        {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
+    )
+
+
+DUFM = config["unconstrained_features"]
+
+
+def dufm_parts():
+    """What each job computes, by its name."""
+    shared = {key: DUFM[key] for key in ("width", "learning_rate", "steps")} | {"seeds": list(range(DUFM["starts"]))}
+    descent = shared | {key: DUFM[key] for key in ("per_class", "penalty", "start_scales")}
+    parts = {f"d1_L{layers}": descent | {"layers": layers, "classes": 2} for layers in DUFM["layers"]}
+    sweep = DUFM["threshold"]
+    parts |= {
+        f"d2_L{layers}": {key: sweep[key] for key in ("decades", "points", "width", "per_class")}
+        | {"layers": layers, "classes": 2, "seeds": list(range(sweep["starts"]))}
+        for layers in sweep["layers"]
+    }
+    network = shared | DUFM["network"] | {"penalty": DUFM["penalty"]}
+    parts |= {
+        f"d3_{dataset}_{seed}": network | {"dataset": dataset, "seeds": [seed]}
+        for dataset in DUFM["datasets"]
+        for seed in SEEDS
+    }
+    parts |= {
+        f"d4_K{case['classes']}_L{case['layers']}_{i}": shared
+        | dict(case)
+        | {"per_class": 5, "seeds": list(range(DUFM["rank_starts"]))}
+        for i, case in enumerate(DUFM["ranks"])
+    }
+    return {name: sorted_mapping(settings) for name, settings in parts.items()}
+
+
+DUFM_PARTS = dufm_parts() if DUFM["enabled"] else {}
+
+
+def dufm_data(wildcards):
+    """The dataset of a job that needs one."""
+    dataset = DUFM_PARTS[wildcards.part].get("dataset")
+    return f"{RESULTS}/data/{dataset}.npz" if dataset else []

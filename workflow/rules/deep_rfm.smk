@@ -11,6 +11,8 @@ rule fit_deep_rfm:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("deep_rfm"),
     params:
         settings=deep_rfm_settings,
         labels=labels_of,
@@ -52,6 +54,9 @@ rule join_deep_rfm_tables:
         f"{RESULTS}/logs/join_deep_rfm_tables.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         library=library_hash("tables"),
     script:

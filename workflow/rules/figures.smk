@@ -24,6 +24,9 @@ rule render_figure:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         parameters=lambda wildcards: NOTEBOOKS[wildcards.figure]["parameters"],
         files=lambda wildcards: NOTEBOOKS[wildcards.figure]["files"],

@@ -1,8 +1,5 @@
 """Theorem 5.4: collapse is the optimum of kernel ridge regression over kernels."""
 
-LEARNING = config["kernel_learning"]
-LEARNED = LEARNING["datasets"] if LEARNING["enabled"] else []
-
 
 rule learn_kernels:
     output:
@@ -13,6 +10,8 @@ rule learn_kernels:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("light"),
     params:
         problems=[sorted_mapping(problem) for problem in LEARNING["problems"]],
         steps=LEARNING["steps"],

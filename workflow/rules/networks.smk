@@ -16,6 +16,8 @@ rule train_network:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("training"),
     params:
         training=network_settings(*TRAINING_KEYS),
         network=network_settings(*NETWORK_KEYS),
@@ -41,6 +43,8 @@ rule measure_network:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("measuring"),
     params:
         network=network_settings(*NETWORK_KEYS),
         labels=labels_of,
@@ -63,6 +67,8 @@ rule ablate_network:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("measuring"),
     params:
         network=network_settings(*NETWORK_KEYS),
         labels=labels_of,
@@ -91,6 +97,9 @@ rule join_network_tables:
         f"{RESULTS}/logs/join_network_tables.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         library=library_hash("tables", "reading"),
     script:

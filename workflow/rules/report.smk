@@ -20,6 +20,9 @@ rule write_pages:
         f"{RESULTS}/logs/write_pages.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         configuration=sorted_throughout(config),
         datasets=list(config["datasets"]),

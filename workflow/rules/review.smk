@@ -17,6 +17,8 @@ rule sample_feature_kernel:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("light"),
     params:
         seeds=SEEDS,
         angles=13,
@@ -39,6 +41,9 @@ rule evaluate_claims:
         f"{RESULTS}/logs/evaluate_claims.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         datasets=JUDGED,
         library=library_hash("claims", "reading", "tables"),
@@ -57,6 +62,8 @@ rule measure_departure:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("departure"),
     params:
         settings=departure_settings,
         seed=SEEDS[0],
@@ -79,6 +86,9 @@ rule join_departures:
         f"{RESULTS}/logs/join_departures.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         library=library_hash("tables"),
     script:

@@ -1,16 +1,5 @@
 """The kernels of the run's Deep RFMs beside both theorems, and the table of all predictions."""
 
-TRACED = [name for name in config["datasets"] if name in ITERATED + LEARNED]
-
-
-def trace_settings(model, dataset):
-    """A Deep RFM's settings; an RFM has the kernel of the first activation's."""
-    activation = ACTIVATIONS[0] if model == "rfm" else model
-    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
-    return sorted_mapping(
-        {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
-    )
-
 
 rule trace_kernels:
     input:
@@ -22,6 +11,8 @@ rule trace_kernels:
     conda:
         ENVIRONMENT
     threads: config["threads"]
+    resources:
+        **needs("trace"),
     params:
         settings=lambda wildcards: trace_settings(wildcards.model, wildcards.dataset),
         mu=LEARNING["mu"],
@@ -42,6 +33,9 @@ rule join_kernel_traces:
         f"{RESULTS}/logs/join_kernel_traces.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         library=library_hash("tables"),
     script:
@@ -58,6 +52,9 @@ rule compare_kernel_traces:
         f"{RESULTS}/logs/compare_kernel_traces.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         datasets=TRACED,
         settings={name: {model: trace_settings(model, name) for model in [*ACTIVATIONS, "rfm"]} for name in TRACED},
@@ -81,6 +78,9 @@ rule join_theory:
         f"{RESULTS}/logs/join_theory.log",
     conda:
         ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
     params:
         library=library_hash("tables"),
     script:

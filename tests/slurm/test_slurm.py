@@ -1,0 +1,132 @@
+"""The test configuration through a real Slurm of one node: the same bytes as a local run, also when jobs and the node are killed.
+
+Not collected by `make test`: `make test-slurm` starts the cluster and says where it is.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY, TEST_CONFIG, made
+
+pytestmark = pytest.mark.skipif(
+    "AGOP_DNC_SLURM" not in os.environ, reason="`make test-slurm` starts the Slurm it needs"
+)
+CLUSTER = REPOSITORY / "tests" / "slurm" / "cluster"
+HERE = os.environ.get("AGOP_DNC_SLURM", "")
+# A cluster of one node and no accounting: its status comes from squeue, and soon.
+ONE_NODE = [
+    *("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
+    *("--seconds-between-status-checks", "1", "--latency-wait", "5", "--group-components", "figures=2"),
+]
+
+
+def command(folder, *arguments, configfile=TEST_CONFIG):
+    """Snakemake with the profile for Slurm."""
+    start = [sys.executable, "-m", "snakemake", "--profile", REPOSITORY / "profiles" / "slurm"]
+    start += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", configfile, "--directory", folder]
+    return [str(part) for part in (*start, *arguments, *ONE_NODE)]
+
+
+def run(folder, *arguments, configfile=TEST_CONFIG):
+    return subprocess.run(
+        command(folder, *arguments, configfile=configfile), capture_output=True, text=True, cwd=REPOSITORY, timeout=550
+    )
+
+
+def queue():
+    """Names and numbers of the jobs that run."""
+    lines = subprocess.run(["squeue", "-h", "-t", "RUNNING", "-o", "%i"], capture_output=True, text=True, check=True)
+    return lines.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def through_slurm(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slurm")
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_whole_test_configuration_leaves_the_same_bytes_as_a_local_run(through_slurm, finished):
+    assert made(through_slurm) == made(finished)
+
+
+LONG = """
+run: long
+seeds: [0]
+figures: [figure_07]
+datasets: {digits: {source: sklearn, n: 1500, studies: [mlp]}}
+deep_rfm: {enabled: false}
+networks:
+  measure_every: 5
+  architectures: {mlp: {epochs: 60, learning_rate: 0.1, init_scale: 0.5}}
+claims: {enabled: false}
+collapse_iteration: {enabled: false}
+kernel_learning: {enabled: false}
+unconstrained_features: {enabled: false}
+"""
+TABLES = [f"results/long/networks/digits/mlp/seed_0/{name}.csv" for name in ("training", "networks", "nfa")]
+
+
+@pytest.fixture(scope="module")
+def long_config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "long.yaml"
+    path.write_text(LONG)
+    assert yaml.safe_load(LONG)["run"] == "long"
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, snakemake, long_config):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = snakemake(folder, "--cores", "2", *TABLES, configfile=long_config)
+    assert done.returncode == 0, done.stderr
+    return [(folder / table).read_bytes() for table in TABLES]
+
+
+def snapshots(folder):
+    """What a training that is not done has left to go on from."""
+    return list(Path(folder).glob("results/long/state/**/*.safetensors"))
+
+
+def disturbed(folder, long_config, disturb):
+    """Start the training through Slurm, disturb it once a few snapshots are there, and let it end."""
+    with subprocess.Popen(
+        command(folder, *TABLES, configfile=long_config),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None and len(snapshots(folder)) < 3:
+            time.sleep(0.1)
+        there = snapshots(folder)
+        if there:
+            disturb()
+        output, _ = process.communicate(timeout=400)
+    assert there, output
+    assert process.returncode == 0, output
+    assert not snapshots(folder)
+    return [(folder / table).read_bytes() for table in TABLES]
+
+
+def test_a_cancelled_training_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
+    def cancel():
+        subprocess.run(["scancel", *queue()], check=True)
+
+    assert disturbed(tmp_path, long_config, cancel) == undisturbed
+
+
+def test_a_node_that_goes_down_and_comes_back_loses_nothing(tmp_path, long_config, undisturbed):
+    def down_and_up():
+        subprocess.run([CLUSTER, "down", HERE], check=True)
+        time.sleep(3)
+        subprocess.run([CLUSTER, "up", HERE], check=True)
+
+    assert disturbed(tmp_path, long_config, down_and_up) == undisturbed

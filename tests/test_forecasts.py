@@ -1,0 +1,30 @@
+"""Forecasts: what is asked of a scheduler before anything runs."""
+
+import pytest
+
+from agop_dnc import deep_rfm, forecasts
+
+SETTINGS = {"precision": "float64", "width": 1024, "depth": 20}
+TRAINED = {"epochs": 10, "measure_every": 5, "hidden_layers": 5, "width": 512}
+
+
+def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
+    needed = forecasts.deep_rfm_bytes(50_000, 784, 0, 1024, 8)
+    assert 2 * 50_000**2 * 8 < needed < 2.2 * 50_000**2 * 8
+    assert deep_rfm.forecast_bytes(50_000, 784, 0, deep_rfm.Settings()) == needed
+    assert forecasts.deep_rfm(50_000, 784, SETTINGS).bytes > needed
+
+
+def test_time_grows_as_the_cube_of_the_points_in_the_end():
+    one, two = (forecasts.deep_rfm(n, 64, SETTINGS).seconds for n in (100_000, 200_000))
+    assert 7 < two / one < 8
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "resnet18", "vgg11"])
+def test_a_networks_time_is_proportional_to_its_epochs_and_points(architecture):
+    def seconds(n, epochs):
+        return forecasts.training(architecture, n, 784, TRAINED | {"epochs": epochs}).seconds - 30
+
+    assert seconds(2000, 10) == pytest.approx(2 * seconds(1000, 10))
+    assert seconds(1000, 30) == pytest.approx(3 * seconds(1000, 10))
+    assert forecasts.measuring(architecture, 1000, 784, TRAINED).seconds > 30

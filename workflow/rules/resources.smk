@@ -1,0 +1,59 @@
+"""What each kind of job asks a scheduler for: memory, run time and GPUs, from the configuration's forecast."""
+
+import shutil
+
+from agop_dnc import forecasts
+
+# Points and dimensions where neither the configuration nor the prepared data say.
+USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000}
+USUAL_SHAPES = {"sklearn": 64, "torchvision": 3 * 32 * 32, "npz": 3 * 32 * 32}
+# The least that any job asks for, in MB and minutes.
+LEAST_MEMORY, LEAST_TIME = 2000, 20
+
+
+def size_of(dataset):
+    """Points and dimensions of a dataset: what was prepared, or what the configuration lets expect."""
+    prepared = Path(RESULTS, "data", f"{dataset}.json")
+    if prepared.exists():
+        known = json.loads(prepared.read_text(encoding="utf-8"))
+        channels, height, width = known["image_shape"]
+        return known["points"], channels * height * width
+    settings = config["datasets"][dataset]
+    return settings.get("n", USUAL_POINTS[settings["source"]]), USUAL_SHAPES[settings["source"]]
+
+
+def gpus():
+    """1 where jobs are to run on a GPU: asked for, or here for `auto` to take."""
+    return int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
+
+
+def forecast(kind, wildcards):
+    """Of one job: of a Deep RFM, of a network's training or measurement, or of the studies that repeat one."""
+    if kind in ("deep_rfm", "trace", "departure"):
+        name = "relu" if kind == "departure" else wildcards.get("activation") or wildcards.get("model")
+        activation = name if name in ACTIVATIONS else ACTIVATIONS[0]
+        settings = configuration.model_settings(config["deep_rfm"], "activation", activation, wildcards.dataset)
+        one = forecasts.deep_rfm(*size_of(wildcards.dataset), settings)
+        return forecasts.Forecast(one.bytes, one.seconds * (6 if kind == "departure" else 1))
+    settings = configuration.model_settings(NETWORKS, "architecture", wildcards.architecture, wildcards.dataset)
+    made = forecasts.training if kind == "training" else forecasts.measuring
+    return made(wildcards.architecture, *size_of(wildcards.dataset), settings)
+
+
+def needs(kind):
+    """mem_mb, runtime (minutes) and gpu of a kind of job, as a rule's resources.
+
+    `light` is what needs no forecast. Memory and time grow with every attempt, so that a job which was killed for one of them is
+    tried again with more.
+    """
+
+    def memory(wildcards, attempt):
+        needed = 0 if kind == "light" else forecast(kind, wildcards).bytes * 1.25 / 1e6
+        return int(max(LEAST_MEMORY, needed) * (1 + 0.5 * (attempt - 1)))
+
+    def runtime(wildcards, attempt):
+        needed = 0 if kind == "light" else 3 * forecast(kind, wildcards).seconds / 60 / config["threads"]
+        return int(max(LEAST_TIME, needed) * attempt)
+
+    heavy = kind in ("deep_rfm", "trace", "training", "measuring")
+    return {"mem_mb": memory, "runtime": runtime, "gpu": gpus() if heavy else 0}
