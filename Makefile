@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test test-slurm lint format bench docs envs verify compare showcase check-showcase clean
+.PHONY: reproduce mine setup test test-faults test-slurm lint format bench docs envs verify compare showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -36,6 +36,10 @@ $(SYNCED): pyproject.toml uv.lock | .uv/.installed
 
 test: $(SYNCED)
 	.venv/bin/pytest
+
+# Kills, full disks, damaged files and poor environments: minutes.
+test-faults: $(SYNCED)
+	.venv/bin/pytest -m faults --dist load tests/test_faults.py
 
 # Through a real Slurm of one node on this machine; needs root, and Debian's slurm-wlm and munge.
 SLURM := $(CURDIR)/.slurm

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from conftest import REPOSITORY
 
 from agop_dnc import comparison, provenance
 from agop_dnc.__main__ import main
+from agop_dnc.errors import UserError
 
 
 @pytest.fixture
@@ -27,9 +29,11 @@ def run(tmp_path):
     (figures / "a.png").write_text("picture")
     about = {"rule": "r", "params": {"settings": {"depth": 3}}, "configuration": {"run": "mine"}}
     with contextlib.chdir(tmp_path):
-        provenance.record(["results/mine/tables/a.csv"], ["results/mine/data.npz"], about, "elsewhere")
+        data = provenance.checked(["results/mine/data.npz"])
+        provenance.record(["results/mine/tables/a.csv"], data, about, "elsewhere")
         source = str((tmp_path / "elsewhere/notebooks/depth.ipynb").resolve())
-        provenance.record(["figures/mine/a.png"], ["results/mine/tables/a.csv", source], about, "elsewhere")
+        inputs = provenance.checked(["results/mine/tables/a.csv", source])
+        provenance.record(["figures/mine/a.png"], inputs, about, "elsewhere")
     return tmp_path
 
 
@@ -77,6 +81,28 @@ def test_an_edited_file_is_named_and_what_was_made_from_it(run):
         ("figures/mine/a.png", "has a changed input: results/mine/tables/a.csv is not what it was made from"),
         ("results/mine/tables/a.csv", "was edited: it is not what its job wrote"),
     }
+
+
+def test_a_damaged_input_is_put_aside_and_said_so(run):
+    with contextlib.chdir(run):
+        Path("results/mine/tables/a.csv").write_text("")
+        with pytest.raises(UserError, match=r"a\.csv is not what its job wrote.*run the same command again"):
+            provenance.checked(["results/mine/tables/a.csv"])
+    assert not (run / "results/mine/tables/a.csv").exists()
+    assert (run / "results/mine/tables/a.csv.damaged").exists()
+
+
+def test_a_folder_is_recorded_by_what_is_in_it_and_may_go(run):
+    with contextlib.chdir(run):
+        Path("results/mine/snapshots").mkdir()
+        Path("results/mine/snapshots/epoch_1").write_text("weights")
+        provenance.record(["results/mine/snapshots"], {}, {}, "elsewhere")
+        Path("results/mine/snapshots/.snakemake_timestamp").touch()
+        assert provenance.checked(["results/mine/snapshots"])
+        Path("results/mine/snapshots/epoch_1").write_text("weight")
+        with pytest.raises(UserError, match="snapshots is not what its job wrote"):
+            provenance.checked(["results/mine/snapshots"])
+    assert wrong(run) == []
 
 
 def test_a_changed_notebook_is_named(run):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,17 +19,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
+
 _REPOSITORY = "repository:"
 PACKAGES = ("agop-dnc", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "snakemake")
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of all files in a folder."""
+    """The SHA-256 of a file, or of the names and contents of the files in a folder, but for hidden ones (Snakemake leaves one there)."""
     path = Path(path)
     if path.is_file():
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    listed = "".join(f"{part.relative_to(path)} {sha256(part)}\n" for part in sorted(path.rglob("*")) if part.is_file())
+    parts = sorted(part for part in path.rglob("*") if part.is_file() and not part.name.startswith("."))
+    listed = "".join(f"{part.relative_to(path)} {sha256(part)}\n" for part in parts)
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
@@ -71,21 +75,42 @@ def record_path(path: str | Path) -> Path:
     return path.parent / "provenance" / f"{path.name}.json"
 
 
-def record(outputs: Iterable[str], inputs: Iterable[str], about: Mapping[str, Any], repository: str | Path) -> None:
-    """Write the record of each output that is a file; paths are kept as they are given, those in the repository from there.
+def checked(inputs: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each input of a job, all as recorded by the jobs that made them.
 
-    about: what is said of the job beside its inputs: rule, wildcards, params, configuration.
+    One that is not (cut short, damaged on the disk, edited) is put aside, so that the workflow makes it again, and UserError says so.
+    Inputs without a record, as a user's own data, are taken as they are.
+    """
+    found = {path: sha256(path) for path in sorted(inputs)}
+    for path, digest in found.items():
+        known = record_path(path)
+        if known.exists() and json.loads(known.read_text(encoding="utf-8"))["sha256"] != digest:
+            aside = Path(f"{path}.damaged")
+            if aside.is_dir():
+                shutil.rmtree(aside)
+            os.replace(path, aside)
+            raise UserError(
+                f"{path} is not what its job wrote: it was cut short, damaged or edited, and has been put aside as {aside}; "
+                "run the same command again, which makes it anew"
+            )
+    return found
+
+
+def record(outputs: Iterable[str], inputs: Mapping[str, str], about: Mapping[str, Any], repository: str | Path) -> None:
+    """Write the record of each output; paths are kept as they are given, those in the repository from there.
+
+    inputs: what :func:`checked` gave. about: what is said of the job beside them: rule, wildcards, params, configuration.
     """
     shared = {
-        "inputs": {_portable(path, repository): sha256(path) for path in sorted(inputs)},
+        "inputs": {_portable(path, repository): digest for path, digest in inputs.items()},
         **about,
         "versions": versions(),
         "device": device_name(),
         "repository": repository_state(repository),
     }
     for path in outputs:
-        if Path(path).is_file():
-            _write(record_path(path), {"file": path, "sha256": sha256(path)} | shared)
+        folder = {"folder": True} if Path(path).is_dir() else {}
+        _write(record_path(path), {"file": path, "sha256": sha256(path)} | folder | shared)
 
 
 def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Path = ".") -> Iterator[tuple[str, str]]:
@@ -108,6 +133,8 @@ def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Pa
     for found in sorted(path for folder in folders for path in Path(folder).rglob("provenance/*.json")):
         kept = json.loads(found.read_text(encoding="utf-8"))
         file, recorded = kept["file"], kept["sha256"]
+        if now(file) is None and kept.get("folder"):
+            continue  # snapshots, which go once they are measured
         if now(file) is None:
             yield file, "is gone; run the workflow again to make it"
         elif now(file) != recorded:

@@ -221,7 +221,9 @@ def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folde
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (network.state_dict() | momentum).items()}
     path = folder / f"epoch_{len(losses):06}.safetensors"
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"losses": json.dumps(losses)})
+    # One entry, as safetensors writes several in no order.
+    state = json.dumps({"losses": losses, "sha256": _checksum(tensors)})
+    save_file(tensors, partial, metadata={"state": state})
     with open(partial, "rb") as file:  # on disk before it has its name: a snapshot is whole or not there
         os.fsync(file.fileno())
     os.replace(partial, path)
@@ -242,11 +244,22 @@ def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[fl
     return None
 
 
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of tensors on the CPU, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], list[float]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata: dict[str, Any] = file.metadata()
-            return tensors, json.loads(metadata["losses"])
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+        if state["sha256"] != _checksum(tensors):
+            raise ValueError("its checksum is another")
+        return tensors, state["losses"]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"snapshot {path} is damaged ({error}); delete its folder and train again") from error

@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import errno
 import fcntl
 import gc
 import os
@@ -9,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def job(snakemake: Any) -> Iterator[None]:
     """Run a rule's body: stdout and stderr, of child processes too, go to the rule's log.
 
     On an error the traceback goes to the log, one line with the rule, its wildcards, what is wrong and where the log is goes
-    to the terminal, and the process exits with 1. A body that is done leaves a record of where its files come from.
+    to the terminal, and the process exits with 1. Inputs are checked against their records before, and a record of where its
+    files come from is left after.
     """
     from agop_dnc import provenance
     from agop_dnc.errors import UserError
@@ -37,6 +39,7 @@ def job(snakemake: Any) -> Iterator[None]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
+            inputs = provenance.checked(snakemake.input)
             yield
             about = {
                 "rule": snakemake.rule,
@@ -44,10 +47,13 @@ def job(snakemake: Any) -> Iterator[None]:
                 "params": dict(snakemake.params.items()),
                 "configuration": snakemake.config,
             }
-            provenance.record(snakemake.output, snakemake.input, about, SOURCE.parent)
+            provenance.record(snakemake.output, inputs, about, SOURCE.parent)
         except Exception as error:
-            traceback.print_exc()
+            with suppress(OSError):  # the log may be on the disk that is full
+                traceback.print_exc()
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                reason = "the disk is full; make room and run the same command again"
             which = ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
             line = f"Error: {snakemake.rule}{f' ({which})' if which else ''}: {reason} [log: {snakemake.log[0]}]\n"
             os.write(terminal, line.encode("utf-8", "replace"))
