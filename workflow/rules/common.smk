@@ -80,6 +80,8 @@ def library_hash(*modules):
         if name not in seen:
             seen[name] = (LIBRARY / f"{name}.py").read_text(encoding="utf-8")
             wanted += re.findall(r"^ *from \.(\w+) import", seen[name], flags=re.MULTILINE)
+            for names in re.findall(r"^ *from \. import ([\w, ]+)$", seen[name], flags=re.MULTILINE):
+                wanted += names.split(", ")
     return hashlib.sha256("".join(seen[name] for name in sorted(seen)).encode()).hexdigest()[:16]
 
 
