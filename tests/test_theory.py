@@ -9,6 +9,7 @@ import torch
 from agop_dnc import collapse_iteration, data, kernel_learning, kernel_trace, theory_runs
 from agop_dnc.collapse_iteration import KAPPAS, collapsed_gram, distance, floor, iterate, kappa, rate
 from agop_dnc.deep_rfm import Settings, signed_one_hot
+from agop_dnc.errors import UserError
 from agop_dnc.kernel_learning import STARTS, alignment, ascend, check_feasible, gap, gradient, objective, optimum, start
 from agop_dnc.kernels import Laplace
 
@@ -87,7 +88,9 @@ def test_a_datasets_gram_matrix_has_the_first_points_of_each_class():
     G, kept = theory_runs.dataset_gram(X, y, 2)
     assert kept.tolist() == [0, 0, 1, 1]
     assert G.tolist() == collapsed_gram(kept).tolist()
-    with pytest.raises(ValueError, match="class 0 has 2 points, not the 3"):
+    with pytest.raises(
+        UserError, match=r"class 0 has 2 points, not the 3 .* lower collapse_iteration.dataset_per_class"
+    ):
         theory_runs.dataset_gram(X, y, 3)
 
 

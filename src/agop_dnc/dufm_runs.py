@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from . import dufm_networks
-from .theory_runs import compared
+from .tables import compared
 from .unconstrained_features import (
     Model,
     Parameters,

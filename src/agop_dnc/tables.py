@@ -56,6 +56,16 @@ def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return grouped.fillna({"std": 0.0})
 
 
+def compared(predicted: float, measured: float) -> dict[str, float]:
+    """The last columns of theory.csv and dufm.csv; the error is relative to the prediction, NaN where that is 0.
+
+    >>> compared(2.0, 1.5)
+    {'predicted': 2.0, 'measured': 1.5, 'relative_error': 0.25}
+    """
+    error = abs(measured - predicted) / abs(predicted) if predicted else float("nan")
+    return {"predicted": predicted, "measured": measured, "relative_error": error}
+
+
 def last_epoch(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the highest epoch."""
     rows: pd.DataFrame = table[table.epoch == table.epoch.max()]

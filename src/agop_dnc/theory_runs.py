@@ -16,18 +16,14 @@ from torch import Tensor
 
 from . import collapse_iteration, kernel_learning
 from .collapse_iteration import KAPPAS, collapsed_gram
+from .errors import UserError
 from .kernel_regression import normalised
 from .kernel_trace import collapsed_alignment
 from .kernels import Kernel
 from .randomness import generator
+from .tables import compared
 
 Row = dict[str, Any]
-
-
-def compared(predicted: float, measured: float) -> Row:
-    """The last columns of theory.csv and dufm.csv."""
-    error = abs(measured - predicted) / abs(predicted) if predicted else float("nan")
-    return {"predicted": predicted, "measured": measured, "relative_error": error}
 
 
 # Theorem 5.3
@@ -43,12 +39,13 @@ def gaussian_gram(classes: int, per_class: int, seed: int) -> tuple[Tensor, Tens
 def dataset_gram(X: Tensor, y: Tensor, per_class: int) -> tuple[Tensor, Tensor]:
     """The Gram matrix of the first per_class points of each class, divided by their norms, and their labels.
 
-    The theorem wants it of full rank: per_class is for the user to choose below d/K. Raises ValueError where a class has fewer.
+    The theorem wants it of full rank: per_class is for the user to choose below d/K. Raises UserError where a class has fewer.
     """
-    short = int(torch.bincount(y).argmin())
-    if int((y == short).sum()) < per_class:
-        raise ValueError(
-            f"class {short} has {int((y == short).sum())} points, not the {per_class} of each that are asked for"
+    counts = torch.bincount(y)
+    if int(counts.min()) < per_class:
+        raise UserError(
+            f"class {int(counts.argmin())} has {int(counts.min())} points, not the {per_class} of each that are asked for; "
+            "lower collapse_iteration.dataset_per_class"
         )
     kept = torch.cat([(y == label).nonzero().flatten()[:per_class] for label in range(int(y.max()) + 1)])
     X = normalised(X[kept].double())
