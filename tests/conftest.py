@@ -10,6 +10,8 @@ import pytest
 import torch
 import yaml
 
+from agop_dnc import data
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -38,6 +40,14 @@ def draw():
         return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
     return normal
+
+
+@pytest.fixture
+def arrays(draw):
+    """Three classes of 20 points in 8 dimensions, apart but overlapping, without test points."""
+    y = torch.arange(3).repeat_interleave(20)
+    X = draw(60, 8) + 3 * torch.nn.functional.one_hot(y, 8)
+    return data.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
 
 
 @pytest.fixture(scope="session")

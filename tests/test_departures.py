@@ -12,14 +12,6 @@ from agop_dnc import data, deep_rfm, departure_runs, departures, kernels, tables
 from agop_dnc.deep_rfm import Settings, signed_one_hot
 from agop_dnc.features import arc_cosine_kernel, sampled_kernel
 
-
-@pytest.fixture
-def arrays(draw):
-    y = torch.arange(3).repeat_interleave(20)
-    X = draw(60, 8) + 3 * torch.nn.functional.one_hot(y, 8)
-    return data.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
-
-
 SETTINGS = Settings(depth=3, width=24)
 
 

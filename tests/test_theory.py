@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from agop_dnc import collapse_iteration, data, kernel_learning, kernel_trace, theory_runs
+from agop_dnc import kernel_trace, theory_runs
 from agop_dnc.collapse_iteration import KAPPAS, collapsed_gram, distance, floor, iterate, kappa, rate
 from agop_dnc.deep_rfm import Settings, signed_one_hot
 from agop_dnc.errors import UserError
@@ -183,13 +183,6 @@ def test_an_infeasible_start_is_refused():
 # Kernels of Deep RFM and RFM
 
 
-@pytest.fixture
-def arrays(draw):
-    y = torch.arange(3).repeat_interleave(15)
-    X = draw(45, 6) + 2 * torch.nn.functional.one_hot(y, 6)
-    return data.Arrays(X, y, X[:0], y[:0], (1, 2, 3))
-
-
 SETTINGS = Settings(depth=3, width=64)
 
 
@@ -208,13 +201,13 @@ def test_a_deep_rfms_first_kernel_is_the_laplace_kernel_of_the_points(arrays):
     )
     assert "ridge" not in first
     second = by_metric(rows, 2)
-    assert second["predicted_rate"] == pytest.approx(rate(second["ridge"], second["map_ridge"], 15), rel=1e-12)
+    assert second["predicted_rate"] == pytest.approx(rate(second["ridge"], second["map_ridge"], 20), rel=1e-12)
 
 
 def test_an_rfm_learns_the_metric_that_autograd_gives(arrays):
     rows = list(kernel_trace.trace_rfm(arrays, SETTINGS, 1.0))
     X, Y = torch.nn.functional.normalize(arrays.x_train), signed_one_hot(arrays.y_train)
-    M = torch.eye(6, dtype=torch.float64)
+    M = torch.eye(8, dtype=torch.float64)
     for layer in (1, 2):
         root = torch.linalg.cholesky(M)  # any root has the same distances
 
@@ -223,7 +216,7 @@ def test_an_rfm_learns_the_metric_that_autograd_gives(arrays):
 
         assert by_metric(rows, layer)["alignment"] == pytest.approx(alignment(k(X, X), arrays.y_train), rel=1e-6)
         coefficients = torch.linalg.solve(k(X, X), Y)
-        total = torch.zeros(6, 6, dtype=torch.float64)
+        total = torch.zeros(8, 8, dtype=torch.float64)
         for i in range(len(X)):
             # The kernel's gradient at its own centre is 0; the centre is left out.
             others = torch.arange(len(X)) != i
@@ -243,9 +236,8 @@ def test_collapsed_points_have_the_alignment_that_is_said(draw):
     assert kernel_trace.collapsed_alignment(Laplace(2.0), y, 0.5) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_starts_name_is_checked():
+def test_names_are_checked():
     with pytest.raises(ValueError, match="unknown start 'zeros'"):
         start("zeros", labels(2, 2), torch.Generator())
     with pytest.raises(ValueError, match="unknown κ"):
-        collapse_iteration.kappa("wrong", 1.0, 1.0, 2)
-    assert kernel_learning.STARTS[0] == "identity"
+        kappa("wrong", 1.0, 1.0, 2)

@@ -163,7 +163,7 @@ def test_a_trained_network_takes_the_step_of_the_whole_objective():
     assert X.argmax(1).tolist() == [0, 2, 1, 3]
     model = Model(2, n, 3, 5, (0.01, 0.02, 0.03, 0.04))
     network, copy = (dufm_networks.backbone(6, 8, 5, seed=1) for _ in range(2))
-    *_, (_, _, after) = dufm_networks.train(network, X, model, 1, 0.3, 0.2, [0, 1])
+    *_, (_, _, after) = dufm_networks.train(network, X, model, 1, 0.3, [0, 1])
     head = [values.requires_grad_() for values in random_start(model, 1)[1:]]
     loss = written_out([copy(X).T, *head], model)
     loss.backward()
@@ -171,7 +171,7 @@ def test_a_trained_network_takes_the_step_of_the_whole_objective():
         torch.testing.assert_close(moved, (weight - 0.3 * weight.grad).detach(), rtol=1e-10, atol=1e-13)
     with torch.no_grad():
         for weight in copy.parameters():
-            weight.sub_(weight.grad, alpha=0.2)
+            weight.sub_(weight.grad, alpha=0.3)
     torch.testing.assert_close(after[0], copy(X).T.detach(), rtol=1e-10, atol=1e-13)
 
 

@@ -165,6 +165,9 @@ def test_the_papers_scale_asks_for_its_matrices_and_a_gpu(tmp_path, snakemake):
     (tmp_path / "paper.yaml").write_text("{device: cuda, datasets: {mnist: {source: torchvision}}}")
     jobs = requests(snakemake(tmp_path, "-n", configfile=tmp_path / "paper.yaml").stdout)
     fits = [asked for rule, asked in jobs if rule.startswith("fit_deep_rfm")]
+    drawn = [asked for rule, asked in jobs if rule == "render_figure"]
+    assert len(fits) == 6
+    assert drawn
     # Two matrices of 50,000² in float64 are 40 GB, 4,096 features 16 GB more; and a quarter more is asked for than is forecast.
     assert all(45_000 < int(asked["mem_mb"]) < 80_000 and asked["gpu"] == "1" for asked in fits)
-    assert all(asked["gpu"] == "0" for rule, asked in jobs if rule == "render_figure")
+    assert all(asked["gpu"] == "0" for asked in drawn)

@@ -68,7 +68,7 @@ CLAIMS = {
             "Section 4, Figures 1, 5, 6",
             {
                 "deviation of the worst block within a class": _at_most(0.1, _BLOCKS),
-"deviation between class means": _at_most(0.1, "the same over pairs of classes, each counting once"),
+                "deviation between class means": _at_most(0.1, "the same over pairs of classes, each counting once"),
             },
         ),
         Claim(

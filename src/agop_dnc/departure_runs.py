@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .agop import kernel_agop, matrix_sqrt
+from .collapse_iteration import collapsed_gram, distance, iterate, kappa
 from .data import Arrays, Dataset
 from .deep_rfm import PRECISIONS, Settings, layers, signed_one_hot
 from .departures import COLUMNS
@@ -217,28 +218,15 @@ def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
         yield _row(11, "released", f"largest difference of a cosine, {name}", 0, difference)
 
 
-def of_kappa(n: int = 20, lambda_map: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
-    """Departure 13: distance in the spectral norm to YᵀY of the iteration of Section 5.1, for each κ.
-
-    From the Gram matrix of Gaussian data, two classes of n points: A = X̃ᵀX̃ + λ_map I (at first the data's own), X̃ᵀX̃ ←
-    κ⁻¹ A (A + λ̂I)⁻¹ YᵀY (A + λ̂I)⁻¹ A.
-    """
-    kappas = {
-        "paper": 1 - 2 * ridge * (1 + 1 / lambda_map),
-        "Lemma C.2": 1 - 2 * ridge / (n + lambda_map),
-        "exact": ((n + lambda_map) / (n + lambda_map + ridge)) ** 2,
-    }
+def of_kappa(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
+    """Departure 13: the distance to YᵀY of :mod:`.collapse_iteration` for each κ, from Gaussian data, two classes of n points."""
     y = torch.arange(2).repeat_interleave(n)
-    target = (y[:, None] == y).double()
+    target = collapsed_gram(y)
     X = torch.randn(2 * n, 4 * n, dtype=torch.float64, generator=generator(0, "kappa")) / math.sqrt(4 * n)
-    identity = torch.eye(2 * n, dtype=torch.float64)
-    for variant, kappa in kappas.items():
-        A = X @ X.T
-        for step in range(1, steps + 1):
-            shrunk = torch.linalg.solve(A + ridge * identity, A)
-            gram = shrunk.T @ target @ shrunk / kappa
-            yield _row(13, variant, "‖X̃ᵀX̃ − YᵀY‖", step, float(torch.linalg.matrix_norm(gram - target, 2)))
-            A = gram + lambda_map * identity
+    for variant, which in (("paper", "printed"), ("Lemma C.2", "first order"), ("exact", "exact")):
+        grams = iterate(X @ X.T, target, ridge, map_ridge, kappa(which, ridge, map_ridge, n), steps)
+        for step, G in enumerate(grams, start=1):
+            yield _row(13, variant, "‖X̃ᵀX̃ − YᵀY‖", step, distance(G, target))
 
 
 def labelled(rows: Iterable[Row], dataset: str) -> pd.DataFrame:

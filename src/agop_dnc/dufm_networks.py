@@ -44,12 +44,11 @@ def backbone(d: int, hidden: int, width: int, seed: int) -> nn.Sequential:
 
 
 def train(
-    network: nn.Sequential, X: Tensor, model: Model, seed: int, rate: float, backbone_rate: float, record: list[int]
+    network: nn.Sequential, X: Tensor, model: Model, seed: int, rate: float, record: list[int]
 ) -> Iterator[tuple[int, float, Parameters]]:
     """Full gradient descent on backbone and head together, yielding (step, loss, [H₁, W₁ … W_L]) at the steps of `record`.
 
-    X: N×d, class by class. The head's step size is `rate`; the backbone's is smaller, as its features move by the sum of what
-    all its weights do.
+    X: N×d, class by class.
     """
     Y, head = model.targets, random_start(model, seed)[1:]
     for step in range(record[-1] + 1):
@@ -61,6 +60,6 @@ def train(
         with torch.no_grad():
             for values in network.parameters():
                 assert values.grad is not None
-                values.sub_(values.grad, alpha=backbone_rate)
+                values.sub_(values.grad, alpha=rate)
                 values.grad = None
             head = [weight.sub(gradient, alpha=rate) for weight, gradient in zip(head, gradients[1:], strict=True)]

@@ -144,7 +144,7 @@ def of_network(
     best = optimum(model)
     curves: list[Row] = []
     network = dufm_networks.backbone(points.shape[1], hidden, model.width, seed)
-    for step, loss, parameters in dufm_networks.train(network, points, model, seed, rate, rate, recorded(steps)):
+    for step, loss, parameters in dufm_networks.train(network, points, model, seed, rate, recorded(steps)):
         here = _about("d3", "end to end", model, seed) | {"step": step}
         curves.append(here | {"layer": 0, "metric": "loss", "value": loss})
         curves += [here | row for row in collapse(parameters, model.labels)]

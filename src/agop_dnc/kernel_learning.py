@@ -134,7 +134,9 @@ def _one_hot(y: Tensor) -> Tensor:
 
 def _residuals(k: Tensor, y: Tensor, mu: float) -> Tensor:
     """Z = Y(k + μI)⁻¹, K×N."""
-    factor = torch.linalg.cholesky(k.double() + mu * torch.eye(len(k), dtype=torch.float64))
+    shifted = k.double().clone()
+    shifted.diagonal().add_(mu)
+    factor = torch.linalg.cholesky(shifted)
     return torch.cholesky_solve(_one_hot(y).T, factor).T
 
 

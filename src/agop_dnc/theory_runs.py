@@ -144,8 +144,8 @@ def of_kernel_learning(
 def of_traces(traces: pd.DataFrame, kernels: Mapping[str, Kernel], y: Tensor, mu: float) -> Iterator[Row]:
     """What the kernels of a run do beside what the theorems say they should: rows of theory.csv.
 
-    traces: rows of kernel_trace.csv of one dataset. kernels: by model. y: the labels. Rates are geometric means over the layers from the second
-    on; `predicted` for a kernel matrix is what it would be for collapsed points.
+    traces: rows of kernel_trace.csv of one dataset. kernels: by model. y: the labels (N). Rates are geometric means over the
+    layers from the second on; `predicted` for a kernel matrix is what it would be for collapsed points.
     """
     for (dataset, model), rows in traces.groupby(["dataset", "model"], sort=False):
         wide = rows.pivot(index="layer", columns="metric", values="value").sort_index()

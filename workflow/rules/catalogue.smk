@@ -185,7 +185,7 @@ if ITERATION["enabled"]:
         "figure_t1",
         "collapse_iteration",
         files | traced,
-        settings=[{key: value for key, value in sorted(ITERATION.items()) if key != "enabled"}],
+        settings=[without(ITERATION, "enabled")],
     )
 if LEARNING["enabled"]:
     files = {"curves": f"{TABLE}/kernel_learning.csv", "table": f"{TABLE}/theory.csv"}
@@ -194,7 +194,7 @@ if LEARNING["enabled"]:
         "figure_t2",
         "kernel_learning",
         files | traced,
-        settings=[{key: value for key, value in sorted(LEARNING.items()) if key != "enabled"}],
+        settings=[without(LEARNING, "enabled")],
     )
 if DUFM_PARTS:
     files = {"curves": f"{TABLE}/dufm_curves.csv", "table": f"{TABLE}/dufm.csv"}

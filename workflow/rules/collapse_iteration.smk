@@ -16,7 +16,7 @@ rule iterate_collapse:
         **needs("light"),
     params:
         datasets=ITERATED,
-        settings={key: value for key, value in sorted(ITERATION.items()) if key not in ("enabled", "datasets")},
+        settings=without(ITERATION, "enabled", "datasets"),
         seed=SEEDS[0],
         threads=config["threads"],
         library=library_hash("theory_runs", "data", "tables"),

@@ -135,9 +135,20 @@ def deep_rfm_tables(activations):
     )
 
 
+def without(mapping, *left_out):
+    """The mapping in order of its keys, some left out."""
+    return sorted_mapping({key: value for key, value in mapping.items() if key not in left_out})
+
+
 def deep_rfm_settings(wildcards):
     settings = configuration.model_settings(config["deep_rfm"], "activation", wildcards.activation, wildcards.dataset)
-    return sorted_mapping({key: value for key, value in settings.items() if key != "enabled"})
+    return without(settings, "enabled")
+
+
+def with_activation(activation, dataset):
+    """A Deep RFM's settings for a job that is not named after its activation."""
+    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
+    return without(settings | {"activation": activation}, "enabled")
 
 
 ACTIVATIONS = list(config["deep_rfm"]["activations"])
@@ -190,11 +201,7 @@ def departure_settings(wildcards):
     """The settings of what a group varies: of its Deep RFM, or of its network."""
     group, dataset = wildcards.group, wildcards.dataset
     if group in DEPARTURE_ACTIVATIONS:
-        activation = DEPARTURE_ACTIVATIONS[group]
-        settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
-        return sorted_mapping(
-            {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
-        )
+        return with_activation(DEPARTURE_ACTIVATIONS[group], dataset)
     if group in ARCHITECTURES:
         settings = configuration.model_settings(NETWORKS, "architecture", group, dataset)
         return {
@@ -215,11 +222,7 @@ TRACED = [name for name in config["datasets"] if name in ITERATED + LEARNED]
 
 def trace_settings(model, dataset):
     """A Deep RFM's settings; an RFM has the kernel of the first activation's."""
-    activation = ACTIVATIONS[0] if model == "rfm" else model
-    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
-    return sorted_mapping(
-        {key: value for key, value in settings.items() if key != "enabled"} | {"activation": activation}
-    )
+    return with_activation(ACTIVATIONS[0] if model == "rfm" else model, dataset)
 
 
 DUFM = config["unconstrained_features"]

@@ -10,6 +10,7 @@ with job(snakemake):
     devices.select("cpu", snakemake.params.threads)
     study = snakemake.wildcards.part.split("_")[0]
     layers, seeds = chosen["layers"], chosen["seeds"]
+    # The sweep of d2 sets the penalties, and the data of d3 the points a class.
     penalties = (chosen.get("penalty", 0.0),) * (layers + 1)
     model = Model(chosen.get("classes", 2), chosen.get("per_class", 2), layers, chosen["width"], penalties)
     descent = (chosen.get("learning_rate"), chosen.get("steps"))
