@@ -12,19 +12,39 @@ def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
     needed = forecasts.deep_rfm_bytes(50_000, 784, 0, 1024, 8)
     assert 2 * 50_000**2 * 8 < needed < 2.2 * 50_000**2 * 8
     assert deep_rfm.forecast_bytes(50_000, 784, 0, deep_rfm.Settings()) == needed
-    assert forecasts.deep_rfm(50_000, 784, SETTINGS).bytes > needed
+    assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
 
 
 def test_time_grows_as_the_cube_of_the_points_in_the_end():
-    one, two = (forecasts.deep_rfm(n, 64, SETTINGS).seconds for n in (100_000, 200_000))
+    one, two = (forecasts.deep_rfm(n, (1, 8, 8), SETTINGS).seconds for n in (100_000, 200_000))
     assert 7 < two / one < 8
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "resnet18", "vgg11"])
 def test_a_networks_time_is_proportional_to_its_epochs_and_points(architecture):
     def seconds(n, epochs):
-        return forecasts.training(architecture, n, 784, TRAINED | {"epochs": epochs}).seconds - 30
+        return forecasts.training(architecture, n, (1, 28, 28), TRAINED | {"epochs": epochs}).seconds - 30
 
     assert seconds(2000, 10) == pytest.approx(2 * seconds(1000, 10))
     assert seconds(1000, 30) == pytest.approx(3 * seconds(1000, 10))
-    assert forecasts.measuring(architecture, 1000, 784, TRAINED).seconds > 30
+    assert forecasts.measuring(architecture, 1000, (1, 28, 28), TRAINED).seconds > 30
+
+
+# Seconds on one thread of two shared cores, start-up included, for the default run's jobs on 1,500 digits of 8×8.
+MEASURED = {"mlp": (160, 20), "resnet18": (12, 45), "vgg11": (24, 92)}
+
+
+@pytest.mark.parametrize("architecture", MEASURED)
+def test_no_job_of_the_default_run_takes_longer_than_three_times_its_forecast(architecture):
+    epochs, seconds = MEASURED[architecture]
+    forecast = forecasts.training(architecture, 1500, (1, 8, 8), TRAINED | {"epochs": epochs}).seconds
+    assert seconds < 3 * forecast
+    assert forecast < 30 * seconds
+
+
+def test_the_papers_networks_fit_a_schedulers_limits_on_a_gpu():
+    papers = {"mlp": 500, "resnet18": 300, "vgg11": 600}
+    for architecture, epochs in papers.items():
+        settings = TRAINED | {"epochs": epochs, "measure_every": 10}
+        forecast = forecasts.training(architecture, 50_000, (3, 32, 32), settings, forecasts.GPU_RATE)
+        assert 60 < forecast.seconds < 3 * 3600

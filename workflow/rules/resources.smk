@@ -4,27 +4,26 @@ import shutil
 
 from agop_dnc import forecasts
 
-# Points and dimensions where neither the configuration nor the prepared data say.
+# Points and images where neither the configuration nor the prepared data say.
 USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000}
-USUAL_SHAPES = {"sklearn": 64, "torchvision": 3 * 32 * 32, "npz": 3 * 32 * 32}
+USUAL_SHAPES = {"sklearn": (1, 8, 8), "torchvision": (3, 32, 32), "npz": (3, 32, 32)}
 # The least that any job asks for, in MB and minutes.
 LEAST_MEMORY, LEAST_TIME = 2000, 20
 
 
 def size_of(dataset):
-    """Points and dimensions of a dataset: what was prepared, or what the configuration lets expect."""
+    """Points and image shape of a dataset: what was prepared, or what the configuration lets expect."""
     prepared = Path(RESULTS, "data", f"{dataset}.json")
     if prepared.exists():
         known = json.loads(prepared.read_text(encoding="utf-8"))
-        channels, height, width = known["image_shape"]
-        return known["points"], channels * height * width
+        return known["points"], tuple(known["image_shape"])
     settings = config["datasets"][dataset]
     return settings.get("n", USUAL_POINTS[settings["source"]]), USUAL_SHAPES[settings["source"]]
 
 
-def gpus():
-    """1 where jobs are to run on a GPU: asked for, or here for `auto` to take."""
-    return int(config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None))
+# Whether jobs are to run on a GPU: asked for, or here for `auto` to take.
+ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+SPEED = forecasts.GPU_RATE if ON_GPU else forecasts.RATE * config["threads"]
 
 
 def forecast(kind, wildcards):
@@ -33,11 +32,14 @@ def forecast(kind, wildcards):
         name = "relu" if kind == "departure" else wildcards.get("activation") or wildcards.get("model")
         activation = name if name in ACTIVATIONS else ACTIVATIONS[0]
         settings = configuration.model_settings(config["deep_rfm"], "activation", activation, wildcards.dataset)
-        one = forecasts.deep_rfm(*size_of(wildcards.dataset), settings)
-        return forecasts.Forecast(one.bytes, one.seconds * (6 if kind == "departure" else 1))
+        # Departures run on the CPU, and up to six models in a row.
+        if kind == "departure":
+            one = forecasts.deep_rfm(*size_of(wildcards.dataset), settings, forecasts.RATE * config["threads"])
+            return forecasts.Forecast(one.bytes, 6 * one.seconds)
+        return forecasts.deep_rfm(*size_of(wildcards.dataset), settings, SPEED)
     settings = configuration.model_settings(NETWORKS, "architecture", wildcards.architecture, wildcards.dataset)
     made = forecasts.training if kind == "training" else forecasts.measuring
-    return made(wildcards.architecture, *size_of(wildcards.dataset), settings)
+    return made(wildcards.architecture, *size_of(wildcards.dataset), settings, SPEED)
 
 
 def needs(kind):
@@ -52,8 +54,8 @@ def needs(kind):
         return int(max(LEAST_MEMORY, needed) * (1 + 0.5 * (attempt - 1)))
 
     def runtime(wildcards, attempt):
-        needed = 0 if kind == "light" else 3 * forecast(kind, wildcards).seconds / 60 / config["threads"]
+        needed = 0 if kind == "light" else 3 * forecast(kind, wildcards).seconds / 60
         return int(max(LEAST_TIME, needed) * attempt)
 
     heavy = kind in ("deep_rfm", "trace", "training", "measuring")
-    return {"mem_mb": memory, "runtime": runtime, "gpu": gpus() if heavy else 0}
+    return {"mem_mb": memory, "runtime": runtime, "gpu": int(ON_GPU and heavy)}
