@@ -22,3 +22,4 @@ rule all:
         TABLES,
         figure_files(),
         rules.write_pages.output,
+        rules.collect_costs.output,

@@ -82,9 +82,10 @@ TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
 
 
 def made(folder):
-    """Every file that a run leaves for its user, by its path, with its bytes."""
+    """Every file that a run leaves for its user, by its path, with its bytes; but for what says how long it took."""
     files = (path for part in ("results", "figures") for path in (folder / part).rglob("*"))
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file() and "logs" not in p.parts}
+    timed = {"logs", "benchmarks", "cost.csv", "cost.csv.json"}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file() and not timed & set(p.parts)}
 
 
 def change(**changes):

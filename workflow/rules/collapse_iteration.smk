@@ -9,6 +9,8 @@ rule iterate_collapse:
         table=f"{THEORY}/collapse_iteration.csv",
     log:
         f"{RESULTS}/logs/iterate_collapse.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/iterate_collapse.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]

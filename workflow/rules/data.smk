@@ -13,6 +13,8 @@ rule prepare_data:
         facts=f"{RESULTS}/data/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/prepare_data/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_data/{{dataset}}.tsv"
     conda:
         ENVIRONMENT
     threads: 1

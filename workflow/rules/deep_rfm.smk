@@ -8,6 +8,8 @@ rule fit_deep_rfm:
         table=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/seed_{{seed}}.csv",
     log:
         f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -31,6 +33,8 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
         gram=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/gram_{{seed}}.npz",
     log:
         f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.tsv"
     wildcard_constraints:
         seed=str(SEEDS[0]),
     params:
@@ -52,6 +56,8 @@ rule join_deep_rfm_tables:
         report(f"{RESULTS}/tables/deep_rfm.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_deep_rfm_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_deep_rfm_tables.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -22,6 +22,8 @@ rule render_figure:
         ),
     log:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/render_figure/{{figure}}.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -7,6 +7,8 @@ rule learn_kernels:
         table=f"{THEORY}/kernel_learning.csv",
     log:
         f"{RESULTS}/logs/learn_kernels.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/learn_kernels.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]

@@ -2,7 +2,7 @@
 
 SNAPSHOTS = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}/snapshots"
 NETWORK = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}"
-NETWORK_LOG = "{dataset}_{architecture}_{seed}.log"
+NETWORK_JOB = "{dataset}_{architecture}_{seed}"
 
 
 rule train_network:
@@ -12,7 +12,9 @@ rule train_network:
         snapshots=directory(SNAPSHOTS) if NETWORKS["keep_snapshots"] else temp(directory(SNAPSHOTS)),
         losses=f"{NETWORK}/losses.csv",
     log:
-        f"{RESULTS}/logs/train_network/{NETWORK_LOG}",
+        f"{RESULTS}/logs/train_network/{NETWORK_JOB}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_network/{NETWORK_JOB}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -39,7 +41,9 @@ rule measure_network:
         nfa=f"{NETWORK}/nfa.csv",
         training=f"{NETWORK}/training.csv",
     log:
-        f"{RESULTS}/logs/measure_network/{NETWORK_LOG}",
+        f"{RESULTS}/logs/measure_network/{NETWORK_JOB}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_network/{NETWORK_JOB}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -63,7 +67,9 @@ rule ablate_network:
         ablation=f"{NETWORK}/ablation.csv",
         truncation=f"{NETWORK}/truncation.csv",
     log:
-        f"{RESULTS}/logs/ablate_network/{NETWORK_LOG}",
+        f"{RESULTS}/logs/ablate_network/{NETWORK_JOB}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ablate_network/{NETWORK_JOB}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -95,6 +101,8 @@ rule join_network_tables:
         nfa_markdown=f"{RESULTS}/tables/nfa_summary.md",
     log:
         f"{RESULTS}/logs/join_network_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_network_tables.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -18,6 +18,8 @@ rule write_pages:
         index=f"{RESULTS}/notebooks/index.html",
     log:
         f"{RESULTS}/logs/write_pages.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_pages.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -33,3 +35,23 @@ rule write_pages:
 
 # Made by a rule, as it starts with the verdicts.
 report: str(Path(RESULTS, "report", "start.rst").resolve())
+
+
+rule collect_costs:
+    input:
+        TABLES,
+        rules.write_pages.output,
+    output:
+        f"{RESULTS}/tables/cost.csv",
+    log:
+        f"{RESULTS}/logs/collect_costs.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        **needs("light"),
+    params:
+        folder=f"{RESULTS}/benchmarks",
+        library=library_hash("costs", "tables"),
+    script:
+        "../scripts/collect_costs.py"

@@ -14,6 +14,8 @@ rule sample_feature_kernel:
         report(f"{RESULTS}/tables/feature_kernel.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/sample_feature_kernel.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sample_feature_kernel.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -39,6 +41,8 @@ rule evaluate_claims:
         evidence=report(f"{RESULTS}/tables/claims_evidence.csv", caption="../report/table.rst", category="Verdicts"),
     log:
         f"{RESULTS}/logs/evaluate_claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate_claims.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -59,6 +63,8 @@ rule measure_departure:
         f"{RESULTS}/departures/{{dataset}}/{{group}}.csv",
     log:
         f"{RESULTS}/logs/measure_departure/{{dataset}}_{{group}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_departure/{{dataset}}_{{group}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -84,6 +90,8 @@ rule join_departures:
         report(f"{RESULTS}/tables/departures.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_departures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_departures.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -8,6 +8,8 @@ rule trace_kernels:
         f"{THEORY}/{{dataset}}/trace_{{model}}.csv",
     log:
         f"{RESULTS}/logs/trace_kernels/{{dataset}}_{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/trace_kernels/{{dataset}}_{{model}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -31,6 +33,8 @@ rule join_kernel_traces:
         report(f"{RESULTS}/tables/kernel_trace.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_kernel_traces.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_kernel_traces.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -50,6 +54,8 @@ rule compare_kernel_traces:
         f"{THEORY}/kernel_trace.csv",
     log:
         f"{RESULTS}/logs/compare_kernel_traces.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_kernel_traces.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -76,6 +82,8 @@ rule join_theory:
         report(f"{RESULTS}/tables/theory.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_theory.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_theory.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -9,6 +9,8 @@ rule study_unconstrained_features:
         table=f"{RESULTS}/dufm/{{part}}.csv",
     log:
         f"{RESULTS}/logs/study_unconstrained_features/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/study_unconstrained_features/{{part}}.tsv"
     wildcard_constraints:
         part="|".join(DUFM_PARTS) or "none",
     conda:
@@ -31,6 +33,8 @@ rule join_dufm:
         report(f"{RESULTS}/tables/dufm.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_dufm.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_dufm.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -49,6 +53,8 @@ use rule join_dufm as join_dufm_curves with:
         report(f"{RESULTS}/tables/dufm_curves.csv", caption="../report/table.rst", category="Tables"),
     log:
         f"{RESULTS}/logs/join_dufm_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_dufm_curves.tsv"
 
 
 if DUFM_PARTS:

@@ -27,7 +27,7 @@ def job(snakemake: Any) -> Iterator[None]:
     to the terminal, and the process exits with 1. Inputs are checked against their records before, and a record of where its
     files come from is left after.
     """
-    from agop_dnc import provenance
+    from agop_dnc import costs, provenance
     from agop_dnc.errors import UserError
 
     # Of what libraries allocate while they are imported nothing is garbage; looking for some, then and once more at exit, is
@@ -48,6 +48,7 @@ def job(snakemake: Any) -> Iterator[None]:
                 "configuration": snakemake.config,
             }
             provenance.record(snakemake.output, inputs, about, SOURCE.parent)
+            costs.record(snakemake.log[0])
         except Exception as error:
             with suppress(OSError):  # the log may be on the disk that is full
                 traceback.print_exc()

@@ -1,0 +1,8 @@
+"""Put what every job of the run cost into one table."""
+
+from job import job
+
+with job(snakemake):
+    from agop_dnc import costs, tables
+
+    tables.write(costs.collect(snakemake.params.folder), costs.COLUMNS, snakemake.output[0])
