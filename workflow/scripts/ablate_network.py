@@ -2,9 +2,7 @@
 
 from job import job
 
-with job(snakemake):
-    from tqdm import tqdm
-
+with job(snakemake) as progress:
     from agop_dnc import data, devices, measure, networks, tables, training
 
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -20,7 +18,7 @@ with job(snakemake):
 
     labels = {"dataset": wildcards.dataset, "architecture": wildcards.architecture, "seed": seed}
     curves, truncations, snapshots = [], [], training.snapshots(snakemake.input.snapshots)
-    for epoch, path in tqdm(snapshots.items(), unit="epoch", mininterval=1):
+    for epoch, path in progress(snapshots.items(), unit="epochs"):
         training.load_snapshot(network, path)
         last = epoch == max(snapshots)
         S = measure.gradient_outer_products(network, x, y, names) if last else None

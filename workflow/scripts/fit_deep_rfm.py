@@ -2,9 +2,8 @@
 
 from job import job
 
-with job(snakemake):
+with job(snakemake) as progress:
     import numpy as np
-    from tqdm import tqdm
 
     from agop_dnc import data, deep_rfm, devices, tables
 
@@ -19,7 +18,7 @@ with job(snakemake):
 
     rows, grams = [], {}
     measurements = deep_rfm.measure(arrays, settings, seed, params.gram_layers)
-    for measured in tqdm(measurements, total=settings.depth + 1, unit="layer", mininterval=1):
+    for measured in progress(measurements, total=settings.depth + 1, unit="layers"):
         rows += measured.rows
         grams |= {f"layer_{layer}": gram.cpu().numpy().astype(np.float16) for layer, gram in measured.grams.items()}
     labels = {"dataset": wildcards.dataset, "activation": wildcards.activation, "seed": seed}

@@ -8,9 +8,11 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,18 @@ from typing import Any
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path.insert(0, str(SOURCE))
 
+# Seconds between two lines of progress.
+IN_THE_LOG, ON_THE_TERMINAL = 10, 60
+
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[None]:
+def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
     """Run a rule's body: stdout and stderr, of child processes too, go to the rule's log.
 
     On an error the traceback goes to the log, one line with the rule, its wildcards, what is wrong and where the log is goes
     to the terminal, and the process exits with 1. Inputs are checked against their records before, and a record of where its
-    files come from is left after.
+    files come from is left after. Gives a function that is called as tqdm is, and writes a line to the log every 10 seconds and
+    to the terminal every minute.
     """
     from agop_dnc import costs, provenance
     from agop_dnc.errors import UserError
@@ -35,19 +41,21 @@ def job(snakemake: Any) -> Iterator[None]:
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
     terminal = os.dup(2)
+    which = ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
+    about = f"{snakemake.rule}{f' ({which})' if which else ''}"
     with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
             inputs = provenance.checked(snakemake.input)
-            yield
-            about = {
+            yield partial(_progress, _Lines(terminal, about))
+            made_by = {
                 "rule": snakemake.rule,
                 "wildcards": dict(snakemake.wildcards.items()),
                 "params": dict(snakemake.params.items()),
                 "configuration": snakemake.config,
             }
-            provenance.record(snakemake.output, inputs, about, SOURCE.parent)
+            provenance.record(snakemake.output, inputs, made_by, SOURCE.parent)
             costs.record(snakemake.log[0])
         except Exception as error:
             with suppress(OSError):  # the log may be on the disk that is full
@@ -55,10 +63,35 @@ def job(snakemake: Any) -> Iterator[None]:
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 reason = "the disk is full; make room and run the same command again"
-            which = ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
-            line = f"Error: {snakemake.rule}{f' ({which})' if which else ''}: {reason} [log: {snakemake.log[0]}]\n"
+            line = f"Error: {about}: {reason} [log: {snakemake.log[0]}]\n"
             os.write(terminal, line.encode("utf-8", "replace"))
             sys.exit(1)
+
+
+class _Lines:
+    """What a bar of progress is written to: whole lines, in the log and more rarely on the terminal."""
+
+    def __init__(self, terminal: int, about: str) -> None:
+        self._terminal, self._about = terminal, about
+        self._said = time.monotonic()
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line:
+            print(line)
+            if time.monotonic() - self._said >= ON_THE_TERMINAL:
+                os.write(self._terminal, f"{self._about}: {line}\n".encode("utf-8", "replace"))
+                self._said = time.monotonic()
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def _progress(lines: _Lines, *arguments: Any, **settings: Any) -> Any:
+    from tqdm import tqdm
+
+    shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} gone, {remaining} left"}
+    return tqdm(*arguments, file=lines, mininterval=IN_THE_LOG, miniters=1, **(shown | settings))
 
 
 def die_with_parent() -> None:

@@ -2,15 +2,13 @@
 
 from job import job
 
-with job(snakemake):
-    from tqdm import tqdm
-
+with job(snakemake) as progress:
     from agop_dnc import devices, tables, theory_runs
 
     params = snakemake.params
     devices.select("cpu", params.threads)
     curves, found = [], []
-    for problem in tqdm(params.problems, unit="problem"):
+    for problem in progress(params.problems, unit="problems"):
         parts = theory_runs.of_kernel_learning(**problem, length=params.length, steps=params.steps, seed=params.seed)
         curves += parts[0]
         found += parts[1]

@@ -2,9 +2,7 @@
 
 from job import job
 
-with job(snakemake):
-    from tqdm import tqdm
-
+with job(snakemake) as progress:
     from agop_dnc import data, devices, measure, networks, tables, training
 
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -20,7 +18,7 @@ with job(snakemake):
 
     labels = {"dataset": wildcards.dataset, "architecture": wildcards.architecture, "seed": seed}
     layers, nfa, training_rows = [], [], []
-    for epoch, path in tqdm(training.snapshots(snakemake.input.snapshots).items(), unit="epoch", mininterval=1):
+    for epoch, path in progress(training.snapshots(snakemake.input.snapshots).items(), unit="epochs"):
         training.load_snapshot(network, path)
         table = measure.measure(network, x, arrays.y_train, names, seed=seed)
         here = labels | {"epoch": epoch}

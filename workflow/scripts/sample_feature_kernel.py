@@ -2,11 +2,10 @@
 
 from job import job
 
-with job(snakemake):
+with job(snakemake) as progress:
     import math
 
     import torch
-    from tqdm import tqdm
 
     from agop_dnc import devices, features, tables
     from agop_dnc.randomness import generator
@@ -15,7 +14,7 @@ with job(snakemake):
     devices.select("cpu", params.threads)
     theta = torch.linspace(0, math.pi, params.angles, dtype=torch.float64)
     expected, rows = features.arc_cosine_kernel(theta), []
-    for seed in tqdm(params.seeds, unit="seed", mininterval=1):
+    for seed in progress(params.seeds, unit="seeds"):
         for width in params.widths:
             products = features.sampled_kernel(theta, width, params.draws, generator(seed, "feature kernel", width))
             mean, variance = products.mean(0), products.var(0)

@@ -2,9 +2,7 @@
 
 from job import job
 
-with job(snakemake):
-    from tqdm import tqdm
-
+with job(snakemake) as progress:
     from agop_dnc import data, devices, kernel_trace, tables
     from agop_dnc.deep_rfm import Settings
 
@@ -16,5 +14,5 @@ with job(snakemake):
     else:
         found = kernel_trace.trace_deep_rfm(arrays, settings, params.seed, params.mu)
     about = {"dataset": snakemake.wildcards.dataset, "model": model}
-    rows = [about | row for row in tqdm(found, unit="row", mininterval=1)]
+    rows = [about | row for row in progress(found, unit="rows")]
     tables.write(rows, tables.KERNEL_TRACE, snakemake.output[0])

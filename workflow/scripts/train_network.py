@@ -6,14 +6,12 @@ from them. They are moved to their place when all are there.
 
 from job import alone, die_with_parent, job
 
-with job(snakemake):
+with job(snakemake) as progress:
     die_with_parent()
 
     import os
     import shutil
     from pathlib import Path
-
-    from tqdm import tqdm
 
     from agop_dnc import data, devices, networks, tables, training
     from agop_dnc.deep_rfm import signed_one_hot
@@ -28,11 +26,22 @@ with job(snakemake):
     network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
     # A state made with other settings, code or data is another state.
     state = Path(f"{params.state}_{training.fingerprint(params.training, params.network, params.library, arrays)}")
-    with alone(state), tqdm(total=settings.epochs, unit="epoch", mininterval=1) as bar:
-        losses = training.train(
-            network.to(device), x, Y, settings, seed, state,
-            lambda epoch, loss: (bar.set_postfix(loss=f"{loss:.3g}", refresh=False), bar.update(epoch - bar.n)),
-        )  # fmt: skip
+    done = max(training.snapshots(state), default=0) if state.exists() else 0
+    bar = progress(
+        total=settings.epochs * len(x),
+        initial=done * len(x),
+        desc=f"epoch {done} of {settings.epochs}",
+        unit=" samples",
+        unit_scale=True,
+        bar_format="{desc}, {rate_fmt}, {elapsed} gone, {remaining} left",
+    )
+
+    def tell(epoch, loss):
+        bar.set_description_str(f"epoch {epoch} of {settings.epochs}, loss {loss:.3g}", refresh=False)
+        bar.update(epoch * len(x) - bar.n)
+
+    with alone(state), bar:
+        losses = training.train(network.to(device), x, Y, settings, seed, state, tell)
         labels = {"dataset": wildcards.dataset, "architecture": wildcards.architecture, "seed": seed}
         rows = [labels | {"epoch": e, "metric": "running_loss", "value": v} for e, v in enumerate(losses, start=1)]
         tables.write(rows, tables.TRAINING, snakemake.output.losses)
