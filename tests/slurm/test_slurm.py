@@ -4,6 +4,7 @@ Not collected by `make test`: `make test-slurm` starts the cluster and says wher
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,12 @@ ONE_NODE = [
     *("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
     *("--seconds-between-status-checks", "1", "--latency-wait", "5", "--group-components", "figures=2"),
 ]
+
+
+def training_processes():
+    """Numbers of the processes that run a training's script."""
+    found = subprocess.run(["pgrep", "-f", r"\.snakemake/scripts/.*train_network\.py"], capture_output=True, text=True)
+    return [int(number) for number in found.stdout.split()]
 
 
 def command(folder, *arguments, configfile=TEST_CONFIG):
@@ -94,10 +101,10 @@ def snapshots(folder):
     return list(Path(folder).glob("results/long/state/**/*.safetensors"))
 
 
-def disturbed(folder, long_config, disturb):
+def disturbed(folder, long_config, disturb, *arguments):
     """Start the training through Slurm, disturb it once a few snapshots are there, and let it end."""
     with subprocess.Popen(
-        command(folder, *TABLES, configfile=long_config),
+        command(folder, *TABLES, *arguments, configfile=long_config),
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -133,3 +140,26 @@ def test_a_node_that_goes_down_and_comes_back_loses_nothing(tmp_path, long_confi
 
     found, _ = disturbed(tmp_path, long_config, down_and_up)
     assert found == undisturbed
+
+
+def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
+    """It hangs, so that a minute, the shortest limit that Slurm has, is too short on any machine; its retry is given more."""
+
+    def hang():
+        processes = training_processes()
+        assert processes
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+
+    found, output = disturbed(tmp_path, long_config, hang, "--set-resources", "train_network:runtime=attempt")
+    assert "Trying to restart job" in output
+    assert found == undisturbed
+
+
+def test_a_job_that_was_killed_for_its_memory_is_tried_again_with_more(tmp_path, long_config, undisturbed):
+    """A first try is given less than importing PyTorch takes."""
+    memory = "train_network:mem_mb=250 if attempt == 1 else 3000"
+    done = run(tmp_path, *TABLES, "--set-resources", memory, configfile=long_config)
+    assert done.returncode == 0, done.stderr
+    assert "Trying to restart job" in done.stderr
+    assert [(tmp_path / table).read_bytes() for table in TABLES] == undisturbed
