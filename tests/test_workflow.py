@@ -154,7 +154,7 @@ def test_a_changed_feature_bandwidth_reruns_the_cosines_alone(finished, tmp_path
         **{"all": 1, "fit_deep_rfm": 1, "fit_deep_rfm_and_gram": 1, "join_deep_rfm_tables": 1},
         "measure_departure": 2,  # those with cosines, and what they are compared with
         "render_figure": 4,  # 1 and 4 show cosines, claims and departures judge by them
-        **{"evaluate_claims": 1, "join_departures": 1, "write_pages": 1},
+        **{"evaluate_claims": 1, "join_departures": 1, "write_pages": 1, "collect_costs": 1},
     }
     assert "activation=relu" not in plan
     assert not {f"figure={name}" for name in ("figure_03", "figure_07")} & set(plan.split())
