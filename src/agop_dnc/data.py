@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import textwrap
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from . import downloads
 from .errors import UserError, did_you_mean
 from .randomness import generator
 
@@ -175,11 +177,13 @@ def _read_torchvision(name: str, settings: Mapping[str, Any], root: Path, downlo
             f"dataset {name}: torchvision's '{known}' is not among those known here{did_you_mean(known, TORCHVISION)}"
         )
     kind = getattr(torchvision.datasets, TORCHVISION[known])
-    arguments = [{"split": "train"}, {"split": "test"}] if known == "svhn" else [{"train": True}, {"train": False}]
+    splits = [{"split": "train"}, {"split": "test"}] if known == "svhn" else [{"train": True}, {"train": False}]
+    root = root.expanduser()  # torchvision does so where it downloads, but not where it reads
+    get = downloads.read_or_fetch if download else downloads.read
     try:
-        train, test = (kind(root, download=download, **argument) for argument in arguments)
+        train, test = get(kind, splits, root)
     except Exception as error:  # torchvision raises whatever its readers and the network do
-        raise UserError(_torchvision_trouble(name, root, download, error)) from error
+        raise UserError(_torchvision_trouble(name, kind, root, download, error)) from error
 
     def parts(split: Any) -> tuple[Images, Labels]:
         x = np.asarray(split.data)
@@ -192,15 +196,19 @@ def _read_torchvision(name: str, settings: Mapping[str, Any], root: Path, downlo
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
-def _torchvision_trouble(name: str, root: Path, download: bool, error: Exception) -> str:
-    reason = (
-        f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
-    )
+def _torchvision_trouble(name: str, kind: Any, root: Path, download: bool, error: Exception) -> str:
+    said = textwrap.shorten(str(error), 400, placeholder=" …").rstrip(".:") or "no reason given"
+    reason = f"{type(error).__name__}: {said}"
     if download:
-        return f"dataset {name}: downloading to {root} failed ({reason}); check the network, or put the files there and try again"
+        return (
+            f"dataset {name}: downloading to {root} failed ({reason}); check the network and the disk and start again, "
+            "or put the files there"
+        )
+    files = downloads.unreadable(kind, root)
     return (
-        f"dataset {name}: no whole copy of it is under {root} ({reason}); "
-        "set data.root to where it is, or data.download: true after deleting what is damaged"
+        f"dataset {name}: no whole copy of it is under {root} "
+        f"({'missing or damaged: ' + ', '.join(files) if files else reason}); "
+        "set data.root to where it is, or data.download: true to fetch it"
     )
 
 
