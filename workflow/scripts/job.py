@@ -109,7 +109,24 @@ def alone(folder: Path) -> Iterator[None]:
     """Hold a folder for this process: wait while another, which a scheduler has not ended yet, still works in it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
-    with open(lock, "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    held = _locked(lock)
+    # Who waited for a lock that its holder has deleted holds nothing: a third would make the file, and so the lock, anew.
+    while not _is_at(held, lock):
+        held.close()
+        held = _locked(lock)
+    with held:
         yield
-    lock.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> Any:
+    file = open(path, "w")  # noqa: SIM115 (closed by who holds it)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _is_at(file: Any, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
