@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .instructions import processor
 
 _REPOSITORY = "repository:"
 PACKAGES = ("agop-dnc", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "snakemake")
@@ -57,12 +58,7 @@ def device_name() -> str:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.machine()
+    return processor().get("model name") or platform.machine()
 
 
 def record_path(path: str | Path) -> Path:

@@ -17,6 +17,7 @@ ENVIRONMENT = str(REPOSITORY / "envs" / "environment.yaml")
 sys.path.insert(0, str(LIBRARY.parent))
 
 from agop_dnc import config as configuration
+from agop_dnc import instructions
 from agop_dnc.errors import UserError
 
 
@@ -32,6 +33,7 @@ try:
         REPOSITORY / "workflow" / "schemas" / "config.schema.yaml",
         workflow.config_settings.config,
     )
+    instructions.limit(config["instructions"])
 except UserError as error:
     stop(error)
 
@@ -73,7 +75,10 @@ if workflow.is_main_process:
 
 
 def library_hash(*modules):
-    """A hash of modules of the library and of those they import, so that a changed one re-runs the jobs that use it."""
+    """A hash of modules of the library and of those they import, so that a changed one re-runs the jobs that use it.
+
+    The processor's instructions count as code.
+    """
     wanted, seen = list(modules), {}
     while wanted:
         name = wanted.pop()
@@ -82,7 +87,8 @@ def library_hash(*modules):
             wanted += re.findall(r"^ *from \.(\w+) import", seen[name], flags=re.MULTILINE)
             for names in re.findall(r"^ *from \. import ([\w, ]+)$", seen[name], flags=re.MULTILINE):
                 wanted += names.split(", ")
-    return hashlib.sha256("".join(seen[name] for name in sorted(seen)).encode()).hexdigest()[:16]
+    used = "" if config["instructions"] == "native" else config["instructions"]
+    return hashlib.sha256("".join([*(seen[name] for name in sorted(seen)), used]).encode()).hexdigest()[:16]
 
 
 def labels_of(wildcards):
