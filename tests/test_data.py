@@ -104,6 +104,29 @@ def test_a_saved_dataset_comes_back_and_equal_ones_are_equal_files(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_a_saved_dataset_is_mapped_and_takes_the_disk_of_its_images(tmp_path, rng, kind):
+    """50,000 colour images are 150 MB of uint8, with the two statistics of each pixel beside them."""
+    x = rng.integers(0, 256, size=(300, 32, 32, 3)).astype(kind)
+    settings, _ = write_npz(tmp_path / "mine.npz", rng, x_train=x, y_train=np.arange(300) % 3, x_test=None, y_test=None)
+    data.save(data.prepare("mine", settings), tmp_path / "saved.npz")
+    labels, statistics, headers = 8 * 300, 2 * 8 * 3 * 32 * 32, 3000
+    assert (tmp_path / "saved.npz").stat().st_size < x.nbytes + labels + statistics + headers
+    loaded = data.load(tmp_path / "saved.npz")
+    assert isinstance(loaded.x_train, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        loaded.x_train[0] = 0
+    assert loaded.arrays().x_test.shape == (0, 3 * 32 * 32)
+
+
+def test_single_precision_is_rounded_from_double(tmp_path):
+    dataset = data.prepare("digits", {"source": "sklearn", "n": 1500})
+    single, double = dataset.arrays(torch.float32), dataset.arrays()
+    assert single.x_train.dtype == torch.float32
+    assert torch.equal(single.x_train, double.x_train.float())
+    assert torch.equal(single.x_test, double.x_test.float())
+
+
 def write_idx(folder, rng, train=60, test=20):
     """MNIST's files, with images of chance."""
     folder.mkdir(parents=True)

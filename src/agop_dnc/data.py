@@ -7,10 +7,11 @@ the mean and standard deviation of its training pixels; :meth:`Dataset.arrays` s
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 import textwrap
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Arrays:
-    """What models are given: float64 points, standardised, flattened channels first, and integer labels 0 … K−1.
+    """What models are given: points, standardised, flattened channels first, and integer labels 0 … K−1.
 
     x_train: N×d ordered by class (stable); y_train: N; x_test, y_test: the test points in their own order, M×d and M, M
     may be 0. image_shape: (channels, height, width), with product d.
@@ -63,14 +64,17 @@ class Dataset:
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
 
-    def arrays(self) -> Arrays:
-        """Standardised per pixel with the training statistics (paper, Appendix D); constant pixels become 0."""
+    def arrays(self, dtype: torch.dtype = torch.float64) -> Arrays:
+        """Standardised per pixel with the training statistics (paper, Appendix D); constant pixels become 0.
+
+        That is done in float64 and rounded to dtype, a thousand images at a time: memory is what is returned.
+        """
         _, channels, height, width = self.x_train.shape
         return Arrays(
-            self._standardised(self.x_train),
-            torch.from_numpy(self.y_train),
-            self._standardised(self.x_test),
-            torch.from_numpy(self.y_test),
+            self._standardised(self.x_train, dtype),
+            torch.tensor(self.y_train),
+            self._standardised(self.x_test, dtype),
+            torch.tensor(self.y_test),
             (channels, height, width),
         )
 
@@ -86,9 +90,12 @@ class Dataset:
         order = np.argsort(drawn[0], kind="stable")
         return Dataset(self.x_train[order], drawn[0][order], self.x_test, drawn[1], self.mean, self.std)
 
-    def _standardised(self, images: Images) -> Tensor:
+    def _standardised(self, images: Images, dtype: torch.dtype) -> Tensor:
         scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
-        return torch.from_numpy(((images - self.mean) * scale).reshape(len(images), self.mean.size))
+        result = torch.empty(len(images), self.mean.size, dtype=dtype)
+        for some in _chunks(len(images)):
+            result[some] = torch.from_numpy(((images[some] - self.mean) * scale).reshape(-1, self.mean.size))
+        return result
 
 
 def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", download: bool = False) -> Dataset:
@@ -149,9 +156,26 @@ def save(dataset: Dataset, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Dataset:
-    """Read what :func:`save` wrote."""
-    with np.load(path) as file:
-        return Dataset(**{field.name: file[field.name] for field in fields(Dataset)})
+    """What :func:`save` wrote, mapped from the file: pages are read as they are used, and jobs of one machine share them."""
+    arrays = _mapped(Path(path))
+    return Dataset(**{field.name: arrays[field.name] for field in fields(Dataset)})
+
+
+def _mapped(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz that was not compressed; numpy itself would read each as a whole."""
+    arrays: dict[str, NDArray[Any]] = {}
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        for member in archive.infolist():
+            # A member is a header of 30 bytes, its name, what else is said of it, and an npy: a header and the numbers.
+            file.seek(member.header_offset + 26)
+            name, extra = struct.unpack("<HH", file.read(4))
+            file.seek(name + extra, os.SEEK_CUR)
+            np.lib.format.read_magic(file)
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+            key, order = member.filename.removesuffix(".npy"), "F" if by_columns else "C"
+            empty = 0 in shape  # nothing that could be mapped
+            arrays[key] = np.empty(shape, dtype) if empty else np.memmap(path, dtype, "r", file.tell(), shape, order)
+    return arrays
 
 
 def load_labelled(path: str | Path, labels: str, seed: int) -> Dataset:
@@ -293,6 +317,11 @@ def _classes(name: str, y: Labels) -> Labels:
 def _standard_deviation(x: Images, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per pixel, with N − 1, a few images at a time so that 50,000 stay uint8; exactly 0 for a constant pixel."""
     total = np.zeros_like(mean)
-    for start in range(0, len(x), 1000):
-        total += np.square(x[start : start + 1000] - mean).sum(0)
+    for some in _chunks(len(x)):
+        total += np.square(x[some] - mean).sum(0)
     return np.where((x == x[0]).all(0), 0.0, np.sqrt(total / (len(x) - 1)))
+
+
+def _chunks(n: int) -> Iterator[slice]:
+    """A thousand images at a time, so that what is float64 of them is small."""
+    return (slice(start, start + 1000) for start in range(0, n, 1000))

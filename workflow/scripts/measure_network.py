@@ -3,13 +3,15 @@
 from job import job
 
 with job(snakemake) as progress:
+    import torch
+
     from agop_dnc import data, devices, measure, networks, tables, training
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed = int(wildcards.seed)
     device = devices.select(params.device, params.threads)
-    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
-    x, x_test = (part.float().reshape(-1, *arrays.image_shape) for part in (arrays.x_train, arrays.x_test))
+    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    x, x_test = (part.reshape(-1, *arrays.image_shape) for part in (arrays.x_train, arrays.x_test))
     classes = int(arrays.y_train.max()) + 1
     network = networks.build(wildcards.architecture, arrays.image_shape, classes, seed=seed, **params.network).to(
         device

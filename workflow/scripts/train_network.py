@@ -13,14 +13,16 @@ with job(snakemake) as progress:
     import shutil
     from pathlib import Path
 
+    import torch
+
     from agop_dnc import data, devices, networks, tables, training
     from agop_dnc.deep_rfm import signed_one_hot
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, settings = int(wildcards.seed), training.Settings(**params.training)
     device = devices.select(params.device, params.threads)
-    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
-    x = arrays.x_train.float().reshape(-1, *arrays.image_shape)
+    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    x = arrays.x_train.reshape(-1, *arrays.image_shape)
     Y = signed_one_hot(arrays.y_train).float()
     training.check_batches(wildcards.architecture, len(x), settings.batch_size)
     network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
