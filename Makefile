@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test test-faults test-slurm lint format bench docs envs verify compare showcase check-showcase clean
+.PHONY: reproduce mine setup test test-gpu test-faults test-slurm lint format bench docs envs verify compare showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -36,6 +36,10 @@ $(SYNCED): pyproject.toml uv.lock | .uv/.installed
 
 test: $(SYNCED)
 	.venv/bin/pytest
+
+# Every path that runs on a GPU, beside the same on the CPU; says what is left out where there is none.
+test-gpu: $(SYNCED)
+	.venv/bin/pytest -n 0 -rs tests/test_devices.py
 
 # Kills, full disks, damaged files and poor environments: minutes.
 test-faults: $(SYNCED)

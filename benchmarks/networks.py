@@ -12,7 +12,7 @@ import torch
 from machine import added_bytes, matrix_product_rate, seconds
 from torch.func import functional_call, jacrev, vmap
 
-from agop_dnc import data, measure, networks, training
+from agop_dnc import data, measure, networks, steps
 from agop_dnc.agop import LayerAgop
 from agop_dnc.deep_rfm import signed_one_hot
 
@@ -33,7 +33,7 @@ def points(N: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def share_of_rate(network: networks.Network, X: torch.Tensor, y: torch.Tensor, momentum: float) -> tuple[float, float]:
     """Seconds an epoch, and the rate of operations over the machine's, both measured by turns as the machine is shared."""
-    velocity = training._Velocity(network, momentum)
+    velocity = steps.Velocity(network, momentum)
     weights = [p.numel() for p in network.parameters()]
     operations = len(X) * (6 * sum(weights) - 2 * weights[0])
     Y, order = signed_one_hot(y).float(), torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
@@ -41,7 +41,7 @@ def share_of_rate(network: networks.Network, X: torch.Tensor, y: torch.Tensor, m
     def epoch() -> None:
         for batch in order.split(128):
             velocity.decay()
-            training._linear_stack_step(network, velocity, X.index_select(0, batch), Y.index_select(0, batch), 0.05)
+            steps.linear_stack_step(network, velocity, X.index_select(0, batch), Y.index_select(0, batch), 0.05)
         velocity.settle()
 
     rounds = [(matrix_product_rate(torch.float32), seconds(epoch, 1)) for _ in range(5)]

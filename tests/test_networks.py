@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
-from agop_dnc import agop, measure, metrics, networks, outer_products, training
+from agop_dnc import agop, measure, metrics, networks, outer_products, steps, training
 from agop_dnc.deep_rfm import signed_one_hot
 from agop_dnc.errors import UserError
 from agop_dnc.randomness import generator
@@ -115,7 +115,7 @@ def test_a_velocity_that_is_reset_starts_from_zero_in_every_epoch(momentum, tmp_
 
 def test_velocities_are_the_same_however_far_their_decay_is_put_off():
     network = small("mlp")
-    velocity, plain = training._Velocity(network, 0.1), torch.zeros(60, dtype=torch.float64)
+    velocity, plain = steps.Velocity(network, 0.1), torch.zeros(60, dtype=torch.float64)
     for step in range(20):
         gradient = torch.randn(60, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
         velocity.decay()

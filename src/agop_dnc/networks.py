@@ -29,6 +29,27 @@ class Network(nn.Module):
         return output
 
 
+class AveragePool(nn.Module):
+    """Means over size×size bins that cover an image as evenly as they can, by rows and by columns.
+
+    The same as AdaptiveAvgPool2d(size), whose gradient PyTorch has on a GPU only in a form that is not deterministic.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, size, size)."""
+        if x.shape[-2:] == (self.size, self.size):
+            return x
+        rows = torch.stack([x[:, :, some].mean(2) for some in self._bins(x.shape[2])], 2)
+        return torch.stack([rows[..., some].mean(3) for some in self._bins(x.shape[3])], 3)
+
+    def _bins(self, length: int) -> list[slice]:
+        return [slice(i * length // self.size, -(-(i + 1) * length // self.size)) for i in range(self.size)]
+
+
 def build(
     architecture: str,
     image_shape: tuple[int, int, int],
@@ -102,7 +123,7 @@ def _vgg11(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
     assert first.bias is not None
     nn.init.zeros_(first.bias)
     features[0] = first
-    return nn.Sequential(features, nn.AdaptiveAvgPool2d(4), nn.Flatten()), 512 * 4 * 4
+    return nn.Sequential(features, AveragePool(4), nn.Flatten()), 512 * 4 * 4
 
 
 _BACKBONES = {"mlp": _mlp, "resnet18": _resnet18, "vgg11": _vgg11}

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from .data import Arrays
 from .errors import UserError
-from .networks import Network
 from .randomness import generator
+from .steps import Velocity, stepper
 
 # Keys of a snapshot that are the optimiser's rather than the network's.
 _MOMENTUM = "momentum/"
@@ -50,30 +50,6 @@ class Settings:
         return sorted({*range(0, self.epochs + 1, self.measure_every), self.epochs})
 
 
-class _Velocity:
-    """SGD's velocities v ← momentum·v + gradient, one a parameter, held as scale·tensors (no tensors without momentum).
-
-    So a step's decay is one number: going through them once more to shrink them costs a tenth of the MLP's step.
-    """
-
-    def __init__(self, network: nn.Module, momentum: float) -> None:
-        self.tensors = [torch.zeros_like(parameter) for parameter in network.parameters()] if momentum else []
-        self.scale = 1.0
-        self._momentum = momentum
-
-    def decay(self) -> None:
-        """v ← momentum·v."""
-        self.scale *= self._momentum
-        if self.scale < 1e-3:  # long before gradients / scale overflow
-            self.settle()
-
-    def settle(self) -> None:
-        """Let the tensors be the velocities themselves."""
-        if self.tensors and self.scale != 1:
-            torch._foreach_mul_(self.tensors, self.scale)
-        self.scale = 1.0
-
-
 def train(
     network: nn.Module,
     x: Tensor,
@@ -92,22 +68,20 @@ def train(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    velocity = _Velocity(network, settings.momentum)
+    velocity = Velocity(network, settings.momentum)
     losses = _resume(network, velocity.tensors, folder)
     if losses is None:
         losses = []
         _save(network, velocity.tensors, losses, folder)
     network.train()
-    step = _linear_stack_step if _is_linear_stack(network) else _autograd_step
+    step = stepper(network, velocity, x, y, settings.learning_rate, settings.batch_size)
     for epoch in range(len(losses) + 1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator(seed, "batches", epoch)).to(x.device)
         total = torch.zeros((), device=x.device)
         if settings.reset_velocity:
-            velocity = _Velocity(network, settings.momentum)
+            velocity.reset()
         for batch in torch.split(order, settings.batch_size):
-            velocity.decay()
-            points, targets = x.index_select(0, batch), y.index_select(0, batch)
-            total += len(batch) * step(network, velocity, points, targets, settings.learning_rate)
+            total += len(batch) * step(batch)
         velocity.settle()
         losses.append(float(total) / len(x))
         if not math.isfinite(losses[-1]):
@@ -162,56 +136,6 @@ def check_batches(architecture: str, n: int, batch_size: int) -> None:
             f"{n} points in batches of {batch_size} leave one point for the last, which resnet18's batch normalisation "
             "cannot take; change n or batch_size by one"
         )
-
-
-def _autograd_step(network: nn.Module, velocity: _Velocity, x: Tensor, y: Tensor, learning_rate: float) -> Tensor:
-    """One step of SGD, the velocity having decayed; the loss before it."""
-    parameters: list[Tensor] = list(network.parameters())
-    loss = nn.functional.mse_loss(network(x), y)
-    gradients = list(torch.autograd.grad(loss, parameters))
-    with torch.no_grad():
-        if velocity.tensors:
-            torch._foreach_add_(velocity.tensors, gradients, alpha=1 / velocity.scale)
-            gradients, learning_rate = velocity.tensors, learning_rate * velocity.scale
-        torch._foreach_add_(parameters, gradients, alpha=-learning_rate)
-    return loss.detach()
-
-
-def _is_linear_stack(network: nn.Module) -> bool:
-    """Whether the network is Flatten, then linear layers without biases with ReLUs between: the MLP."""
-    return isinstance(network, Network) and isinstance(network.backbone, nn.Flatten)
-
-
-@torch.no_grad()
-def _linear_stack_step(network: nn.Module, velocity: _Velocity, x: Tensor, y: Tensor, learning_rate: float) -> Tensor:
-    """The same step for the MLP, with the backward pass written out.
-
-    With h_0 = x, h_l = ReLU(h_{l−1} W_lᵀ) and δ the loss's gradient at a layer's pre-activations, W_l's is δ_lᵀ h_{l−1}, which
-    the product adds to the weights (or their velocity) at once; autograd writes it out first and goes through the weights
-    again, which costs a fifth of the time at batches of 128 on a CPU (`make bench`).
-    """
-    weights = list(network.parameters())
-    h = [x.flatten(1)]
-    for W in weights[:-1]:
-        h.append((h[-1] @ W.T).relu_())
-    error = h[-1] @ weights[-1].T - y
-    delta = error * (2 / error.numel())
-    for layer in reversed(range(len(weights))):
-        W = weights[layer]
-        below = _behind_relu(delta @ W, h[layer]) if layer else delta
-        if velocity.tensors:
-            v = velocity.tensors[layer].addmm_(delta.T, h[layer], alpha=1 / velocity.scale)
-            W.add_(v, alpha=-learning_rate * velocity.scale)
-        else:
-            W.addmm_(delta.T, h[layer], alpha=-learning_rate)
-        delta = below
-    return error.square().mean()
-
-
-def _behind_relu(gradient: Tensor, h: Tensor) -> Tensor:
-    """The gradient where h = ReLU(z) > 0, elsewhere 0, in place."""
-    masked: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, h, 0, grad_input=gradient)
-    return masked
 
 
 def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folder: Path) -> None:

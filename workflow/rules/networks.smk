@@ -26,6 +26,7 @@ rule train_network:
         labels=labels_of,
         state=f"{RESULTS}/state/{{dataset}}_{{architecture}}_{{seed}}",
         device=config["device"],
+        tf32=NETWORKS["tf32"],
         threads=config["threads"],
         library=library_hash("training", "data", "tables", "devices"),
     script:
@@ -53,6 +54,7 @@ rule measure_network:
         network=network_settings(*NETWORK_KEYS),
         labels=labels_of,
         device=config["device"],
+        tf32=NETWORKS["tf32"],
         threads=config["threads"],
         library=library_hash("measure", "training", "data", "tables", "devices"),
     script:
@@ -80,6 +82,7 @@ rule ablate_network:
         labels=labels_of,
         ranks=[1, 2, 5, 9, 10, 20],
         device=config["device"],
+        tf32=NETWORKS["tf32"],
         threads=config["threads"],
         library=library_hash("measure", "training", "data", "tables", "devices"),
     script:

@@ -9,7 +9,7 @@ with job(snakemake) as progress:
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed = int(wildcards.seed)
-    device = devices.select(params.device, params.threads)
+    device = devices.select(params.device, params.threads, params.tf32)
     arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x, y = arrays.x_train.reshape(-1, *arrays.image_shape), arrays.y_train
     classes = int(y.max()) + 1

@@ -9,7 +9,7 @@ with job(snakemake) as progress:
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed = int(wildcards.seed)
-    device = devices.select(params.device, params.threads)
+    device = devices.select(params.device, params.threads, params.tf32)
     arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x, x_test = (part.reshape(-1, *arrays.image_shape) for part in (arrays.x_train, arrays.x_test))
     classes = int(arrays.y_train.max()) + 1

@@ -20,7 +20,7 @@ with job(snakemake) as progress:
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, settings = int(wildcards.seed), training.Settings(**params.training)
-    device = devices.select(params.device, params.threads)
+    device = devices.select(params.device, params.threads, params.tf32)
     arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x = arrays.x_train.reshape(-1, *arrays.image_shape)
     Y = signed_one_hot(arrays.y_train).float()
