@@ -76,7 +76,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
     # 60 points in batches of 25: two that are recorded on a GPU, and a shorter one.
     network, x, losses = trained(architecture, points, device, momentum, tmp_path / "first")
     table = measure.measure(network, x, points.y_train.to(device), networks.hidden_names(network))
-    same, _, again = trained(architecture, points, device, momentum, tmp_path / "again")
+    _, _, again = trained(architecture, points, device, momentum, tmp_path / "again")
     assert again == losses
     for epoch, path in training.snapshots(tmp_path / "first").items():
         assert path.read_bytes() == training.snapshots(tmp_path / "again")[epoch].read_bytes(), epoch

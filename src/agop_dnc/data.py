@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -172,9 +172,10 @@ def _mapped(path: Path) -> dict[str, NDArray[Any]]:
             file.seek(name + extra, os.SEEK_CUR)
             np.lib.format.read_magic(file)
             shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
-            key, order = member.filename.removesuffix(".npy"), "F" if by_columns else "C"
+            order: Literal["F", "C"] = "F" if by_columns else "C"
             empty = 0 in shape  # nothing that could be mapped
-            arrays[key] = np.empty(shape, dtype) if empty else np.memmap(path, dtype, "r", file.tell(), shape, order)
+            mapped = np.empty(shape, dtype) if empty else np.memmap(path, dtype, "r", file.tell(), shape, order)
+            arrays[member.filename.removesuffix(".npy")] = mapped
     return arrays
 
 

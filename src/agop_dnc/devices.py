@@ -29,7 +29,7 @@ def select(device: str, threads: int, tf32: str = "convolutions") -> torch.devic
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Deterministic algorithms also fill what is allocated, for the sake of code that reads it unwritten; none here does.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = TF32[tf32]
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")  # SciPy's and NumPy's, which take every core otherwise

@@ -75,7 +75,7 @@ def recorded(step: Step, example: Tensor, state: Sequence[Tensor]) -> Step:
     before = [tensor.clone() for tensor in state]
     batch = example.clone()
     # Libraries make their workspaces and choose their algorithms in the first steps, which must not be recorded.
-    beside = torch.cuda.Stream()
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(3):
