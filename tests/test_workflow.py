@@ -1,8 +1,11 @@
 """The workflow as a user runs it: a whole run, and what a change makes run again."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -260,3 +263,45 @@ def test_every_table_and_figure_has_a_record_and_is_as_recorded(finished, capsys
     assert "repository:notebooks/depth.ipynb" in figure["inputs"]
     assert main(["verify", "test", "--directory", str(finished)]) == 0
     assert "all as recorded" in capsys.readouterr().out
+
+
+# What a machine without a registry may lack: the workflow's engine, and whatever only draws or renders.
+BARE = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"snakemake", "matplotlib", "seaborn", "papermill", "nbconvert", "nbformat", "ipykernel"}:
+            raise ModuleNotFoundError(f"{name} is not on this machine")
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def test_the_same_tables_are_made_without_snakemake(finished, tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "sitecustomize.py").write_text(BARE)
+    command = [sys.executable, REPOSITORY / "workflow" / "without_snakemake.py", "--directory", tmp_path, TEST_CONFIG]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "bare")}
+
+    def run():
+        return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    tables = tmp_path / "results/test/tables"
+    for name in ("deep_rfm", "networks", "ablation", "nfa", "training", "nfa_summary"):
+        expected = (finished / f"results/test/tables/{name}.csv").read_bytes()
+        assert (tables / f"{name}.csv").read_bytes() == expected, name
+    cost = pd.read_csv(tables / "cost.csv")
+    assert set(cost.rule) >= {"prepare_data", "fit_deep_rfm", "train_network", "measure_network", "ablate_network"}
+    assert (cost.seconds > 0).all()
+    # Started again it finds everything done, and makes again only what is gone, with what that needs.
+    assert run().stdout == ""
+    (tmp_path / "results/test/networks/digits/mlp/seed_0/nfa.csv").unlink()
+    assert run().stdout.split("\n")[:2] == ["train_network digits_mlp_0", "measure_network digits_mlp_0"]
+    (tmp_path / "results/test/data/digits.npz").write_bytes(b"half")
+    (tmp_path / "results/test/deep_rfm/digits/relu/seed_0.csv").unlink()
+    stopped = run()
+    assert stopped.returncode == 1
+    assert "digits.npz is not what its job wrote" in stopped.stderr
+    assert "1 jobs failed" in stopped.stderr
+    assert run().returncode == 0

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,12 @@ def sha256(path: str | Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that numbers and pictures depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    """Python and the packages that numbers and pictures depend on, those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def repository_state(repository: str | Path) -> dict[str, Any]:

@@ -99,16 +99,9 @@ def figure_files():
 
 def network_notes(panels):
     """The settings of the networks shown, for a notebook's table: one mapping per (dataset, architecture)."""
-    keys = TRAINING_KEYS + NETWORK_KEYS
+    keys = jobs.TRAINING_KEYS + jobs.NETWORK_KEYS
     return [
-        {"dataset": dataset, "architecture": architecture}
-        | {
-            key: value
-            for key, value in sorted(
-                configuration.model_settings(NETWORKS, "architecture", architecture, dataset).items()
-            )
-            if key in keys
-        }
+        {"dataset": dataset, "architecture": architecture} | jobs.network_settings(config, keys, architecture, dataset)
         for dataset, architecture in panels
     ]
 
@@ -133,7 +126,7 @@ def add_network_figure(name, notebook, panels, kinds):
 
 def shown(architecture):
     """The datasets of an architecture's figures: those with labels of their own (random ones have Figure S2)."""
-    return [name for name in studied(architecture) if config["datasets"][name]["labels"] == "original"]
+    return [name for name in jobs.studied(config, architecture) if config["datasets"][name]["labels"] == "original"]
 
 
 def random_pairs(architecture):
@@ -142,7 +135,7 @@ def random_pairs(architecture):
     settings = config["datasets"]
     return [
         (name, drawn)
-        for drawn in studied(architecture)
+        for drawn in jobs.studied(config, architecture)
         if settings[drawn]["labels"] == "random"
         for name in shown(architecture)
         if all(settings[name].get(key) == settings[drawn].get(key) for key in points)
@@ -174,7 +167,12 @@ if config["claims"]["enabled"]:
 if DEPARTURE_DATASETS:
     table = {"table": f"{RESULTS}/tables/departures.csv"}
     notes = deep_rfm_notes([(name, activation) for name in DEPARTURE_DATASETS for activation in sorted(ACTIVATIONS)])
-    trained = [(name, kind) for name in DEPARTURE_DATASETS for kind in ("mlp", "resnet18") if name in studied(kind)]
+    trained = [
+        (name, kind)
+        for name in DEPARTURE_DATASETS
+        for kind in ("mlp", "resnet18")
+        if name in jobs.studied(config, kind)
+    ]
     notes += network_notes([pair for pair in trained if pair[1] in ARCHITECTURES])
     add_figure("departures", "departures", table | facts(DEPARTURE_DATASETS), settings=notes, seed=SEEDS[0])
 TABLE = f"{RESULTS}/tables"
@@ -185,7 +183,7 @@ if ITERATION["enabled"]:
         "figure_t1",
         "collapse_iteration",
         files | traced,
-        settings=[without(ITERATION, "enabled")],
+        settings=[jobs.without(ITERATION, "enabled")],
     )
 if LEARNING["enabled"]:
     files = {"curves": f"{TABLE}/kernel_learning.csv", "table": f"{TABLE}/theory.csv"}
@@ -194,7 +192,7 @@ if LEARNING["enabled"]:
         "figure_t2",
         "kernel_learning",
         files | traced,
-        settings=[without(LEARNING, "enabled")],
+        settings=[jobs.without(LEARNING, "enabled")],
     )
 if DUFM_PARTS:
     files = {"curves": f"{TABLE}/dufm_curves.csv", "table": f"{TABLE}/dufm.csv"}

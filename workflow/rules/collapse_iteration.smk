@@ -18,7 +18,7 @@ rule iterate_collapse:
         **needs("light"),
     params:
         datasets=ITERATED,
-        settings=without(ITERATION, "enabled", "datasets"),
+        settings=jobs.without(ITERATION, "enabled", "datasets"),
         seed=SEEDS[0],
         threads=config["threads"],
         library=library_hash("theory_runs", "data", "tables"),

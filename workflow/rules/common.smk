@@ -17,7 +17,7 @@ ENVIRONMENT = str(REPOSITORY / "envs" / "environment.yaml")
 sys.path.insert(0, str(LIBRARY.parent))
 
 from agop_dnc import config as configuration
-from agop_dnc import instructions
+from agop_dnc import instructions, jobs
 from agop_dnc.errors import UserError
 
 
@@ -96,11 +96,6 @@ def labels_of(wildcards):
     return config["datasets"][wildcards.dataset]["labels"]
 
 
-def studied(study):
-    """The datasets, in the configuration's order, on which a study is run."""
-    return [name for name, settings in config["datasets"].items() if study in settings["studies"]]
-
-
 def main_only(datasets):
     """Those of role main, or all where none is."""
     return [name for name in datasets if config["datasets"][name]["role"] == "main"] or datasets
@@ -125,12 +120,6 @@ def user_file(wildcards):
     return config["datasets"][wildcards.dataset].get("path", [])
 
 
-def data_settings(wildcards):
-    """What the arrays depend on: not on what is run on them."""
-    settings = config["datasets"][wildcards.dataset]
-    return sorted_mapping({key: value for key, value in settings.items() if key not in ("labels", "studies", "role")})
-
-
 def deep_rfm_tables(activations):
     """The tables of all jobs with these activations."""
     return expand(
@@ -141,38 +130,21 @@ def deep_rfm_tables(activations):
     )
 
 
-def without(mapping, *left_out):
-    """The mapping in order of its keys, some left out."""
-    return sorted_mapping({key: value for key, value in mapping.items() if key not in left_out})
-
-
-def deep_rfm_settings(wildcards):
-    settings = configuration.model_settings(config["deep_rfm"], "activation", wildcards.activation, wildcards.dataset)
-    return without(settings, "enabled")
-
-
 def with_activation(activation, dataset):
     """A Deep RFM's settings for a job that is not named after its activation."""
-    settings = configuration.model_settings(config["deep_rfm"], "activation", activation, dataset)
-    return without(settings | {"activation": activation}, "enabled")
+    return sorted_mapping(jobs.deep_rfm_settings(config, activation, dataset) | {"activation": activation})
 
 
 ACTIVATIONS = list(config["deep_rfm"]["activations"])
-DEEP_RFM_DATASETS = studied("deep_rfm") if config["deep_rfm"]["enabled"] else []
+DEEP_RFM_DATASETS = jobs.studied(config, "deep_rfm")
 NETWORKS = config["networks"]
-ARCHITECTURES = [name for name in NETWORKS["architectures"] if NETWORKS["enabled"] and studied(name)]
-TRAINING_KEYS = ("epochs", "learning_rate", "momentum", "batch_size", "measure_every")
-NETWORK_KEYS = ("hidden_layers", "width", "init_scale")
+ARCHITECTURES = jobs.architectures(config)
 
 
 def network_settings(*keys):
     """A function of wildcards: these settings of a network on its dataset."""
 
-    def chosen(wildcards):
-        settings = configuration.model_settings(NETWORKS, "architecture", wildcards.architecture, wildcards.dataset)
-        return {key: settings[key] for key in sorted(keys)}
-
-    return chosen
+    return lambda wildcards: jobs.network_settings(config, keys, wildcards.architecture, wildcards.dataset)
 
 
 def network_tables(kind, architectures=ARCHITECTURES, datasets=None):
@@ -180,7 +152,7 @@ def network_tables(kind, architectures=ARCHITECTURES, datasets=None):
     return [
         f"{RESULTS}/networks/{dataset}/{architecture}/seed_{seed}/{kind}.csv"
         for architecture in architectures
-        for dataset in studied(architecture)
+        for dataset in jobs.studied(config, architecture)
         if datasets is None or dataset in datasets
         for seed in SEEDS
     ]
@@ -198,7 +170,7 @@ def departure_groups(dataset):
     groups += [
         architecture
         for architecture in ("mlp", "resnet18")
-        if architecture in ARCHITECTURES and dataset in studied(architecture)
+        if architecture in ARCHITECTURES and dataset in jobs.studied(config, architecture)
     ]
     return groups
 
@@ -209,10 +181,9 @@ def departure_settings(wildcards):
     if group in DEPARTURE_ACTIVATIONS:
         return with_activation(DEPARTURE_ACTIVATIONS[group], dataset)
     if group in ARCHITECTURES:
-        settings = configuration.model_settings(NETWORKS, "architecture", group, dataset)
         return {
-            "network": {key: settings[key] for key in sorted(NETWORK_KEYS)},
-            "training": {key: settings[key] for key in sorted(TRAINING_KEYS)},
+            "network": jobs.network_settings(config, jobs.NETWORK_KEYS, group, dataset),
+            "training": jobs.network_settings(config, jobs.TRAINING_KEYS, group, dataset),
         }
     return {}
 

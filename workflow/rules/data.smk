@@ -21,7 +21,7 @@ rule prepare_data:
     resources:
         **needs("light"),
     params:
-        settings=data_settings,
+        settings=lambda wildcards: jobs.data_settings(config, wildcards.dataset),
         where=lambda wildcards: (
             config["data"] if config["datasets"][wildcards.dataset]["source"] == "torchvision" else {}
         ),

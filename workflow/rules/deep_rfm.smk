@@ -16,7 +16,7 @@ rule fit_deep_rfm:
     resources:
         **needs("deep_rfm"),
     params:
-        settings=deep_rfm_settings,
+        settings=lambda wildcards: jobs.deep_rfm_settings(config, wildcards.activation, wildcards.dataset),
         labels=labels_of,
         gram_layers=[],
         device=config["device"],
@@ -38,7 +38,7 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
     wildcard_constraints:
         seed=str(SEEDS[0]),
     params:
-        settings=deep_rfm_settings,
+        settings=lambda wildcards: jobs.deep_rfm_settings(config, wildcards.activation, wildcards.dataset),
         labels=labels_of,
         gram_layers=config["deep_rfm"]["gram_layers"],
         device=config["device"],

@@ -21,8 +21,8 @@ rule train_network:
     resources:
         **needs("training"),
     params:
-        training=network_settings(*TRAINING_KEYS),
-        network=network_settings(*NETWORK_KEYS),
+        training=network_settings(*jobs.TRAINING_KEYS),
+        network=network_settings(*jobs.NETWORK_KEYS),
         labels=labels_of,
         state=f"{RESULTS}/state/{{dataset}}_{{architecture}}_{{seed}}",
         device=config["device"],
@@ -51,7 +51,7 @@ rule measure_network:
     resources:
         **needs("measuring"),
     params:
-        network=network_settings(*NETWORK_KEYS),
+        network=network_settings(*jobs.NETWORK_KEYS),
         labels=labels_of,
         device=config["device"],
         tf32=NETWORKS["tf32"],
@@ -78,9 +78,9 @@ rule ablate_network:
     resources:
         **needs("measuring"),
     params:
-        network=network_settings(*NETWORK_KEYS),
+        network=network_settings(*jobs.NETWORK_KEYS),
         labels=labels_of,
-        ranks=[1, 2, 5, 9, 10, 20],
+        ranks=list(jobs.RANKS),
         device=config["device"],
         tf32=NETWORKS["tf32"],
         threads=config["threads"],
