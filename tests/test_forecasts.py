@@ -1,5 +1,8 @@
 """Forecasts: what is asked of a scheduler before anything runs."""
 
+import subprocess
+import sys
+
 import pytest
 
 from agop_dnc import deep_rfm, forecasts
@@ -13,6 +16,40 @@ def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
     assert 2 * 50_000**2 * 8 < needed < 2.2 * 50_000**2 * 8
     assert deep_rfm.forecast_bytes(50_000, 784, 0, deep_rfm.Settings()) == needed
     assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
+
+
+# Points round the corners of a simplex, in a process of their own whose peak above its start is told.
+FIT = """
+import sys
+import torch
+from agop_dnc import costs, data, deep_rfm
+n, precision = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+y = torch.arange(n) * 10 // n
+x = torch.randn(n, 256, dtype=torch.float64)
+x[:, :10] += 4 * torch.nn.functional.one_hot(y)
+before = costs.memory()["peak_memory_mb"]
+for _ in deep_rfm.measure(data.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), deep_rfm.Settings(depth=1, width=512, precision=precision), 0):
+    pass
+print(costs.memory()["peak_memory_mb"] - before)
+"""
+
+
+@pytest.mark.parametrize(("precision", "itemsize"), [("float64", 8), ("float32", 4)])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the exact peak of a process is Linux's")
+def test_a_deep_rfms_memory_is_as_forecast(precision, itemsize):
+    """On a GPU: tests/test_devices.py."""
+    n = 6000 if precision == "float64" else 8000
+    told = subprocess.run([sys.executable, "-c", FIT, str(n), precision], capture_output=True, text=True, check=True)
+    peak = 1e6 * float(told.stdout)
+    assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, 256, 0, 512, itemsize), rel=0.15)
+    assert peak < 2.5 * n * n * itemsize + 3 * 64 * 2**20
+
+
+def test_the_papers_scale_needs_at_most_two_and_a_half_matrices():
+    matrix = 50_000**2 * 8
+    for d, width in ((784, 1024), (3072, 1024), (784, 4096), (3072, 4096)):
+        assert 2 * matrix < forecasts.deep_rfm_bytes(50_000, d, 10_000, width, 8) < 2.5 * matrix
 
 
 def test_time_grows_as_the_cube_of_the_points_in_the_end():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from conftest import REPOSITORY
 
 SCRIPT = """
@@ -26,3 +27,33 @@ def test_of_many_that_want_a_folder_one_at_a_time_has_it(tmp_path):
     until = time.monotonic() + 60
     assert [process.wait(until - time.monotonic()) for process in processes] == [0, 0, 0, 0]
     assert not list(tmp_path.glob("*.lock"))
+
+
+FAILING = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, {scripts!r})
+from job import job
+snakemake = SimpleNamespace(rule="train_network", wildcards=dict(dataset="cifar10"), log=["log"], input=[], output=[], params={{}}, config={{}})
+with job(snakemake):
+    {failure}
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (
+            "import torch; raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 9.31 GiB. GPU 0 has a total ...')",
+            "the memory is full (CUDA out of memory. Tried to allocate 9.31 GiB); use a smaller n, or another GPU, or device: cpu",
+        ),
+        ("raise OSError(28, 'No space left on device')", "the disk is full; make room and run the same command again"),
+        ("raise KeyError('nc9')", "KeyError: 'nc9'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, failure, reason):
+    script = FAILING.format(scripts=str(REPOSITORY / "workflow" / "scripts"), failure=failure)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: train_network (dataset=cifar10): {reason} [log: log]\n"
+    assert "Traceback" in (tmp_path / "log").read_text()

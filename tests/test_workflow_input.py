@@ -171,3 +171,28 @@ def test_the_papers_scale_asks_for_its_matrices_and_a_gpu(tmp_path, snakemake):
     # Two matrices of 50,000² in float64 are 40 GB, 4,096 features 16 GB more; and a quarter more is asked for than is forecast.
     assert all(45_000 < int(asked["mem_mb"]) < 80_000 and asked["gpu"] == "1" for asked in fits)
     assert all(asked["gpu"] == "0" for asked in drawn)
+
+
+def test_a_gpu_that_is_not_there_is_said_and_nothing_is_left_half_done(tmp_path, snakemake):
+    (tmp_path / "cuda.yaml").write_text(yaml.safe_dump(change(device="cuda")))
+    wanted = "results/test/deep_rfm/digits/relu/seed_1.csv"
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    stopped = snakemake(tmp_path, "--cores", "1", wanted, configfile=tmp_path / "cuda.yaml", **hidden)
+    assert stopped.returncode == 1
+    assert (
+        "Error: fit_deep_rfm (dataset=digits, activation=relu, seed=1): device is cuda but PyTorch sees no GPU"
+        in stopped.stderr
+    )
+    assert not (tmp_path / wanted).exists()
+    assert snakemake(tmp_path, "--cores", "1", wanted).returncode == 0
+
+
+@pytest.mark.parametrize(("gpus", "at_once"), [("0", 1), ("0,1", 2)])
+def test_jobs_that_use_a_gpu_take_turns_on_those_there_are(tmp_path, snakemake, gpus, at_once):
+    """However many cores there are. Where PyTorch finds none of these GPUs, `auto` runs the jobs on the CPU."""
+    wanted = [f"results/test/deep_rfm/digits/{kind}/seed_1.csv" for kind in ("relu", "cos")]
+    assert snakemake(tmp_path, "--cores", "1", "results/test/data/digits.npz").returncode == 0
+    done = snakemake(tmp_path, "--cores", "4", *wanted, CUDA_VISIBLE_DEVICES=gpus)
+    assert done.returncode == 0, done.stderr
+    started = [int(number) for number in re.findall(r"^Execute (\d+) jobs", done.stdout + done.stderr, re.MULTILINE)]
+    assert max(started) == at_once

@@ -9,6 +9,8 @@ from typing import Any
 
 # Python with PyTorch and the library's other packages imported.
 BASE_BYTES = 1200 * 2**20
+# Chunks of rows, 64 MiB each, and as much that matrix products and the allocator keep for themselves.
+CHUNK_BYTES = 3 * 64 * 2**20
 # Multiply-adds a second: of one thread of a slow processor in float64, a half to a tenth of what is measured, and of a data centre's
 # GPU, a fifth or less of what their makers state, so that a job is not ended before it is done.
 RATE, GPU_RATE = 5e9, 2e12
@@ -29,11 +31,15 @@ class Forecast:
 def deep_rfm_bytes(n: int, d: int, n_test: int, width: int, itemsize: int) -> int:
     """Peak memory of fitting a Deep RFM layer by layer to n points in d dimensions, n_test test points carried along.
 
-    Two n×n buffers at the working precision (distances beside the kernel matrix, or slopes beside their product), the points
-    and their features, the eigendecomposition of the d×d AGOP, and the chunks.
+    The larger of two: while a layer is fitted, two n×n buffers at the working precision (distances beside the kernel matrix, or
+    slopes beside their product), and float32 points in float64; while it is measured, copies of the points in float64 and a few
+    matrices as large as the AGOP. All the while, the points of a layer and of the one before: inputs, X M^{1/2} and features.
     """
     widest = max(d, width)
-    return 2 * n * n * itemsize + 5 * (n + n_test) * widest * 8 + 6 * widest * widest * 8 + 4 * 64 * 2**20
+    held = 4 * (n + n_test) * widest * itemsize
+    fitting = 2 * n * n * itemsize + (8 - itemsize) * 2 * n * widest
+    measuring = 3 * n * widest * 8 + 10 * widest * widest * 8
+    return held + max(fitting, measuring) + CHUNK_BYTES
 
 
 def deep_rfm(n: int, shape: Shape, settings: Mapping[str, Any], rate: float = RATE) -> Forecast:

@@ -7,6 +7,7 @@ has large terms of it to cancel. Both overwrite the distances they are given, as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,9 +48,10 @@ class Laplace:
         return r.mul_(-1 / self.bandwidth).exp_()
 
     def slope_(self, r: Tensor) -> Tensor:
-        coincident = r == 0
-        inverse = r.reciprocal()
-        return self.value_(r).mul_(inverse).mul_(1 / self.bandwidth).masked_fill_(coincident, 0.0)
+        for part in _parts(r):
+            coincident, inverse = part == 0, part.reciprocal()
+            self.value_(part).mul_(inverse).mul_(1 / self.bandwidth).masked_fill_(coincident, 0.0)
+        return r
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ class Gaussian:
         return r.square_().mul_(-0.5 / self.bandwidth**2).exp_()
 
     def slope_(self, r: Tensor) -> Tensor:
-        coincident = r == 0
-        return self.value_(r).mul_(1 / self.bandwidth**2).masked_fill_(coincident, 0.0)
+        for part in _parts(r):
+            coincident = part == 0
+            self.value_(part).mul_(1 / self.bandwidth**2).masked_fill_(coincident, 0.0)
+        return r
 
 
 KERNELS: dict[str, Callable[[float], Kernel]] = {"laplace": Laplace, "gaussian": Gaussian}
@@ -81,6 +85,11 @@ def row_chunks(rows: int, bytes_per_row: int, at_most: int | None = None) -> lis
     """
     step = max(1, min(at_most or rows, _CHUNK_BYTES // max(1, bytes_per_row)))
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def _parts(r: Tensor) -> list[Tensor]:
+    """Views of consecutive rows, each small enough to have copies of."""
+    return [r[rows] for rows in row_chunks(len(r), r.element_size() * math.prod(r.shape[1:]))]
 
 
 def distances(X: Tensor, Z: Tensor | None = None) -> Tensor:

@@ -200,8 +200,10 @@ def gram_deviation(X: Tensor, y: Tensor) -> dict[str, float]:
     counts = U.new_tensor([len(points) for points in classes])
     sums = torch.stack([points.sum(0) for points in classes])
     if len(U) > U.shape[1]:
-        squares = torch.stack([(points.T @ points).flatten() for points in classes])
-        squares = squares @ squares.T
+        products = U.new_empty(K, U.shape[1] ** 2)
+        for product, points in zip(products, classes, strict=True):
+            torch.mm(points.T, points, out=product.view(U.shape[1], -1))
+        squares = products @ products.T
     else:
         squares = torch.stack([torch.stack([(one @ other.T).square().sum() for other in classes]) for one in classes])
     ideal, sizes = simplex_gram(K).to(U), torch.outer(counts, counts)

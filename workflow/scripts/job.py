@@ -34,7 +34,6 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
     to the terminal every minute.
     """
     from agop_dnc import costs, provenance
-    from agop_dnc.errors import UserError
 
     # Of what libraries allocate while they are imported nothing is garbage; looking for some, then and once more at exit, is
     # a quarter of the time that importing torch takes.
@@ -60,12 +59,25 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
         except Exception as error:
             with suppress(OSError):  # the log may be on the disk that is full
                 traceback.print_exc()
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                reason = "the disk is full; make room and run the same command again"
+            reason = _reason(error)
             line = f"Error: {about}: {reason} [log: {snakemake.log[0]}]\n"
             os.write(terminal, line.encode("utf-8", "replace"))
             sys.exit(1)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, and where that is known what to do about it."""
+    from agop_dnc.errors import UserError
+
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; make room and run the same command again"
+    # PyTorch's own error, by its name: not every job imports it. Its first sentence says how much was asked for.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        asked = str(error).partition(". GPU")[0]
+        return f"the memory is full ({asked}); use a smaller n, or another GPU, or device: cpu"
+    return f"{type(error).__name__}: {error}"
 
 
 class _Lines:
