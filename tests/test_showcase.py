@@ -56,15 +56,25 @@ def test_numbers_are_the_same_within_their_tolerances(result):
     assert result.outside.empty, result.outside.head(20).to_string()
 
 
+@pytest.fixture(scope="module")
+def same_numbers():
+    """Whether the run's tables are the showcase's to the byte, as they are on the machine that made it."""
+    tables = RUN / "results" / "default" / "tables"
+    return all(path.read_bytes() == (tables / path.name).read_bytes() for path in SHOWCASE.glob("*.csv"))
+
+
 @pytest.mark.parametrize("picture", sorted(path.name for path in SHOWCASE.glob("*.png")))
-def test_pictures_look_the_same(picture):
+def test_pictures_look_the_same(picture, same_numbers):
     from matplotlib.image import imread
     from skimage.metrics import structural_similarity
 
     shown, made = (imread(folder / picture)[..., :3] for folder in (SHOWCASE, RUN / "figures" / "default"))
     assert shown.shape == made.shape
-    # 1 for equal pictures; a curve that moves by its own width takes some 0.02 off.
-    assert structural_similarity(shown, made, channel_axis=2, data_range=1.0) > 0.9
+    if same_numbers:
+        assert np.array_equal(shown, made)
+    # Of another processor's numbers, which the tables' tolerances judge, the least seen is 0.91 (Figure S1's bands over the convnets'
+    # seeds); all values half as large again give 0.84.
+    assert structural_similarity(shown, made, channel_axis=2, data_range=1.0) > 0.85
 
 
 def test_every_picture_and_notebook_of_the_run_is_shown():

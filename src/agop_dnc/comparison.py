@@ -43,6 +43,10 @@ TOLERANCES = {
     "deep_rfm.csv": (
         Tolerance("metric == 'ridge_used'", 1.0, float("inf"), "a ridge is a power of ten times rounding: 0 or not"),
         Tolerance("metric == 'interpolation_error'", 1.0, 1e-3, "a sum of roundings"),
+        # Seeds differ by 0.016 (standard deviation), two draws by √2 times that, and three times as much is unusual.
+        Tolerance(
+            "metric == 'test_accuracy' and activation == 'cos' and layer > 7", 1.0, 0.07, "of another draw of the curve"
+        ),
         Tolerance("metric == 'test_accuracy'", 1.0, 0.03, "some test points lie between two classes"),
         Tolerance("activation == 'relu'", 1.2, 1e-6, "rounding grows to some hundredths by layer 20"),
         Tolerance("layer <= 7", 1.02, 1e-6, "rounding grows by some thirty times a layer"),
@@ -59,6 +63,12 @@ TOLERANCES = {
     ),
     # Below 1e-6 a value is a floor that rounding makes.
     "departures.csv": (
+        Tolerance(
+            "departure == 3 and variant == 'released'",
+            2.83,
+            1e-5,
+            "float32 distances that cancel put a floor near 1e-6",
+        ),
         Tolerance(_ALL, 2.83, 1e-6, "what training and cosine features carry on, and floors of rounding"),
     ),
     "feature_kernel.csv": (EXACT,),

@@ -23,7 +23,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from .tables import summary
 
@@ -152,7 +152,12 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) ->
     """NC1 at the end of training with the r largest singular values kept, and with AGOP^{1/2} for SVᵀ: a row per table."""
     columns = max(int(table.layer.max()) for _, table in rows)
     figure, axes = plt.subplots(
-        len(rows), columns, figsize=(2.5 * columns, 2.3 * len(rows) + 0.9), squeeze=False, layout="constrained"
+        len(rows),
+        columns,
+        figsize=(2.5 * columns, 2.3 * len(rows) + 0.9),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
     )
     for line, (name, table) in zip(axes, rows, strict=True):
         for layer, axis in enumerate(line, start=1):
@@ -170,6 +175,7 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) ->
             axis.set_xticks([1, 2, 5, 10, 20], labels=["1", "2", "5", "10", "20"])
             axis.tick_params(axis="x", which="minor", bottom=False)
         line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
+        _round_limits(line[0])
     return captioned(legend_above(figure, axes[0, 0]), caption)
 
 
@@ -214,6 +220,16 @@ def band(axis: Axes, x: Any, mean: Any, std: Any, label: str, colour: str, marke
         axis.yaxis.set_minor_formatter(ScalarFormatter())
         axis.yaxis.set_major_formatter(ScalarFormatter())
     sns.despine(ax=axis)
+
+
+def _round_limits(axis: Axes) -> None:
+    """Let a log scale end, and be labelled, at 1, 2 or 5 times a power of ten, however the widest band falls."""
+    low, high = axis.get_ylim()
+    ends = [step * 10.0**power for power in range(-20, 20) for step in (1, 2, 5)]
+    axis.set_ylim(max(end for end in ends if end <= low), min(end for end in ends if end >= high))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
