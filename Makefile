@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test test-gpu test-faults test-slurm lint format bench docs envs verify compare showcase check-showcase clean
+.PHONY: reproduce mine setup test test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -90,14 +90,19 @@ compare: $(SYNCED)
 	@test -n "$(A)" -a -n "$(B)" || { echo "Error: name two runs, as in make compare A=results/default B=showcase"; exit 1; }
 	.venv/bin/python -m agop_dnc compare "$(A)" "$(B)"
 
-# The default run's figures, tables and notebooks, which README and docs/results.md show.
-showcase: reproduce
+# The default run with AVX2 alone, whose tables have the same bytes on every processor of one maker and family.
+reference: $(SYNCED)
+	.venv/bin/snakemake --cores all --config instructions=avx2
+	.venv/bin/snakemake --report results/default/report.html --config instructions=avx2
+
+# Its figures, tables and notebooks, which README and docs/results.md show, and its checksums.
+showcase: reference
 	.venv/bin/python showcase/make.py
 
-# Whether the showcase is what the code makes: a whole default run, compared with it.
-check-showcase: reproduce
+# Whether the showcase is what the code makes: the whole run again, compared with it.
+check-showcase: reference
 	.venv/bin/python -m agop_dnc verify default
-	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 tests/test_showcase.py
+	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 -rs tests/test_showcase.py
 
 clean:
 	rm -rf .venv .uv

@@ -1,11 +1,12 @@
 """Make the showcase and docs/results.md again from a finished default run: `make showcase`."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from agop_dnc import departures, reading, tables
+from agop_dnc import departures, instructions, provenance, reading, tables
 
 HERE = Path(__file__).parent
 RESULTS, FIGURES = HERE.parent / "results" / "default", HERE.parent / "figures" / "default"
@@ -87,6 +88,19 @@ def named(claims):
     return claims.assign(claim=[f"{n}. {reading.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")
 
 
+def checksums(folder):
+    """The SHA-256 of every table of numbers and verdicts in a folder; what says how long a run took is left out."""
+    return {path.name: provenance.sha256(path) for path in sorted(folder.glob("*.csv")) if path.name != "cost.csv"}
+
+
+def keep_checksums(made):
+    """Note them for this processor; those of others go if these have changed, as theirs then have, too."""
+    file, here = HERE / "checksums.json", instructions.family()
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept = kept if kept.get(here, made) == made else {}
+    file.write_text(json.dumps(kept | {here: made}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     for old in [*HERE.glob("*.png"), *HERE.glob("notebooks/*")]:
         old.unlink()
@@ -97,4 +111,5 @@ if __name__ == "__main__":
         shutil.copy(notebook, HERE / "notebooks")
     for name in TABLES:
         shutil.copy(RESULTS / "tables" / name, HERE)
+    keep_checksums(checksums(RESULTS / "tables"))
     (HERE.parent / "docs" / "results.md").write_text(page(), encoding="utf-8")

@@ -4,7 +4,9 @@ On the machine that made it the bytes are equal. Another processor rounds otherw
 tolerances of `agop_dnc.comparison` say how far.
 """
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,10 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-from agop_dnc import comparison
+from agop_dnc import comparison, instructions
+
+sys.path.insert(0, str(REPOSITORY / "showcase"))
+from make import checksums
 
 pytestmark = pytest.mark.skipif("AGOP_DNC_RUN" not in os.environ, reason="`make check-showcase` makes the run it needs")
 SHOWCASE = REPOSITORY / "showcase"
@@ -54,6 +59,15 @@ def on_the_edge(row):
 def test_numbers_are_the_same_within_their_tolerances(result):
     assert result.cells
     assert result.outside.empty, result.outside.head(20).to_string()
+
+
+def test_tables_have_the_checksums_that_are_kept_for_this_processor():
+    """SHA-256 of every table of the run but those that say how long it took."""
+    kept = json.loads((SHOWCASE / "checksums.json").read_text(encoding="utf-8"))
+    made = checksums(RUN / "results" / "default" / "tables")
+    if instructions.family() not in kept:
+        pytest.skip(f"no checksums are kept for {instructions.family()}; they are {json.dumps(made)}")
+    assert made == kept[instructions.family()]
 
 
 @pytest.fixture(scope="module")
