@@ -1,7 +1,8 @@
-"""What Snakemake itself costs: config/test.yaml with seeds for 200 jobs, on this machine and, with --slurm, through a Slurm of one node.
+"""What Snakemake itself costs: config/test.yaml with seeds for 200 jobs, on this machine or, with --slurm, through a Slurm of one node.
 
-The overhead a job is the time of all cores that no job's script used, divided by the number of jobs; starting the interpreter of a job's script is
-the script's. And the peak of Snakemake's memory, for few and for many snapshots a training.
+Snakemake's own is the processor time of its main process, which plans, submits and waits. Beside it, the time of all cores that no job's script
+used (starting the interpreter of a job's script is the script's): through Slurm that is mostly the two more Snakemakes that the plugin starts in
+every job. Groups spare most of them. And the peak of Snakemake's memory, for few and for many snapshots a training.
 
 Start the Slurm with `tests/slurm/cluster start DIR`; stop it with `tests/slurm/cluster stop DIR`.
 """
@@ -24,10 +25,18 @@ SLURM = [
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1", "--latency-wait", "5"),
     *("--max-jobs-per-timespan", "100/1s"),
 ]
+GROUPS = [
+    "fit_deep_rfm=fits",
+    "fit_deep_rfm_and_gram=fits",
+    "train_network=nets",
+    "measure_network=nets",
+    "ablate_network=nets",
+]
+GROUPS = ["--groups", *GROUPS, "render_figure=figures", "--group-components", "fits=10", "nets=6", "figures=4"]
 
 
 def run(folder: Path, changes: dict[str, object], how: list[str]) -> dict[str, float]:
-    """Jobs, seconds, seconds in the jobs' scripts, and megabytes of Snakemake's main process at its peak."""
+    """Jobs, seconds, seconds in the jobs' scripts, and processor seconds and peak megabytes of Snakemake's main process."""
     folder.mkdir(parents=True)
     content = yaml.safe_load((REPOSITORY / "config" / "test.yaml").read_text(encoding="utf-8"))
     for key, value in changes.items():
@@ -36,48 +45,56 @@ def run(folder: Path, changes: dict[str, object], how: list[str]) -> dict[str, f
     (folder / "load.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(folder), *how, "--configfile", str(folder / "load.yaml")]
-    start, peak = time.perf_counter(), 0
+    start, peak, used = time.perf_counter(), 0.0, 0.0
     with open(folder / "log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         while process.poll() is None:
-            peak = max(peak, _peak(process.pid))
+            peak, used = max(peak, _megabytes(process.pid)), max(used, _processor_seconds(process.pid))
             time.sleep(0.2)
         took = time.perf_counter() - start
     if process.returncode:
         sys.exit(f"Error: the run failed:\n{(folder / 'log').read_text()[-2000:]}")
     cost = pd.read_csv(folder / "results" / "test" / "tables" / "cost.csv")
-    return {"jobs": len(cost) + 1, "seconds": took, "scripts": cost.seconds.sum(), "megabytes": peak / 1000}
+    return {"jobs": len(cost) + 1, "seconds": took, "scripts": cost.seconds.sum(), "megabytes": peak, "own": used}
 
 
-def _peak(pid: int) -> int:
-    """Kibibytes that a process has held at most, 0 if it has ended."""
+def _megabytes(pid: int) -> float:
+    """What a process has held at most; 0 if it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+        return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]) / 1000
     except (OSError, IndexError):
-        return 0
+        return 0.0
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process, without its children, has used; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slurm", metavar="DIR", help="the folder of a Slurm that tests/slurm/cluster started")
+    parser.add_argument("--groups", action="store_true", help="with --slurm, several small jobs in one of Slurm's")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--keep", metavar="DIR", help="a folder to leave the runs in")
     chosen = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     here = ["--cores", str(cores)]
-    ways = {"here": here}
     if chosen.slurm:
         os.environ["SLURM_CONF"] = str(Path(chosen.slurm).resolve() / "slurm.conf")
-        ways["slurm"] = SLURM
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(chosen.keep or temporary).resolve()
-        for name, how in ways.items():
-            one = run(base / name, {"seeds": list(range(chosen.seeds))}, how)
-            overhead = (cores * one["seconds"] - one["scripts"]) / one["jobs"]
-            print(
-                f"{name}: {one['jobs']} jobs, {one['seconds']:.0f} s on {cores} cores, {overhead:.2f} s of a core a job "
-                f"beside its script, Snakemake at most {one['megabytes']:.0f} MB",
-                flush=True,
-            )
+        how = SLURM + (GROUPS if chosen.groups else []) if chosen.slurm else here
+        one = run(base / "load", {"seeds": list(range(chosen.seeds))}, how)
+        overhead = (cores * one["seconds"] - one["scripts"]) / one["jobs"]
+        print(
+            f"{one['jobs']} jobs, {one['seconds']:.0f} s on {cores} cores; a job: {one['own'] / one['jobs']:.2f} s of Snakemake's main process, "
+            f"{overhead:.2f} s of a core beside its script; Snakemake at most {one['megabytes']:.0f} MB",
+            flush=True,
+        )
         for every in (60, 1):
             architectures = {"mlp": {"epochs": 60, "learning_rate": 0.1, "init_scale": 1.0}}
             changes = {"seeds": [0], "networks.measure_every": every, "networks.architectures": architectures}
