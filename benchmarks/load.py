@@ -25,6 +25,7 @@ SLURM = [
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1", "--latency-wait", "5"),
     *("--max-jobs-per-timespan", "100/1s"),
 ]
+# A group asks for as many threads as can run in it side by side, and the node has two cores: two fits, or what follows a training.
 GROUPS = [
     "fit_deep_rfm=fits",
     "fit_deep_rfm_and_gram=fits",
@@ -32,7 +33,7 @@ GROUPS = [
     "measure_network=nets",
     "ablate_network=nets",
 ]
-GROUPS = ["--groups", *GROUPS, "render_figure=figures", "--group-components", "fits=10", "nets=6", "figures=4"]
+GROUPS = ["--groups", *GROUPS, "render_figure=figures", "--group-components", "fits=2", "nets=1", "figures=2"]
 
 
 def run(folder: Path, changes: dict[str, object], how: list[str]) -> dict[str, float]:
