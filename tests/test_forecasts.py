@@ -85,3 +85,9 @@ def test_the_papers_networks_fit_a_schedulers_limits_on_a_gpu():
         settings = TRAINED | {"epochs": epochs, "measure_every": 10}
         forecast = forecasts.training(architecture, 50_000, (3, 32, 32), settings, forecasts.GPU_RATE)
         assert 60 < forecast.seconds < 3 * 3600
+
+
+@pytest.mark.parametrize(("visible", "count"), [("", 0), ("-1", 0), ("0", 1), ("3,5", 2)])
+def test_gpus_that_a_job_may_see_are_counted(monkeypatch, visible, count):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert forecasts.gpus_here() == count

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 # Python with PyTorch and the library's other packages imported.
@@ -66,3 +68,12 @@ def measuring(architecture: str, n: int, shape: Shape, settings: Mapping[str, An
     snapshots = settings["epochs"] / settings["measure_every"] + 2
     one = training(architecture, n, shape, {**settings, "epochs": 12}, rate)
     return Forecast(one.bytes + 2**30, 30 + snapshots * one.seconds)
+
+
+def gpus_here() -> int:
+    """How many GPUs a job started on this machine may see: those that CUDA_VISIBLE_DEVICES names, or all that there are."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    # What the driver made, as every job asks; under Windows' Linux one device stands for them all.
+    return len(list(Path("/dev").glob("nvidia[0-9]*"))) or int(Path("/dev/dxg").exists())

@@ -1,7 +1,5 @@
 """What each kind of job asks a scheduler for: memory, run time and GPUs, from the configuration's forecast."""
 
-import os
-
 from agop_dnc import forecasts
 
 # Points and images where neither the configuration nor the prepared data say.
@@ -21,17 +19,8 @@ def size_of(dataset):
     return settings.get("n", USUAL_POINTS[settings["source"]]), USUAL_SHAPES[settings["source"]]
 
 
-def gpus_here():
-    """How many GPUs jobs started on this machine may see."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    # What the driver made, as every job asks; under Windows' Linux one device stands for them all.
-    return len(list(Path("/dev").glob("nvidia[0-9]*"))) or int(Path("/dev/dxg").exists())
-
-
 # Whether jobs are to run on a GPU: asked for, or here for `auto` to take.
-GPUS = gpus_here()
+GPUS = forecasts.gpus_here()
 ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS > 0)
 # So many jobs use GPUs side by side, each one of its own, unless --resources or a profile says otherwise.
 if "gpu" not in workflow.global_resources:
