@@ -23,7 +23,7 @@ SEEDS = 36  # five jobs a seed, and some twenty that there are anyhow
 SLURM = [
     *("--profile", str(REPOSITORY / "profiles" / "slurm"), "--slurm-no-account", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1", "--latency-wait", "5"),
-    *("--max-jobs-per-timespan", "100/1s"),
+    *("--max-jobs-per-timespan", "100/1s", "--group-components", "figures=2"),
 ]
 # A group asks for as many threads as can run in it side by side, and the node has two cores: two fits, or what follows a training.
 GROUPS = [
