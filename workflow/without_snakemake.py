@@ -46,7 +46,7 @@ class Job:
     params: dict[str, Any] = field(default_factory=dict)
     wildcards: dict[str, str] = field(default_factory=dict)
     script: str = ""
-    temporary: str = ""  # what goes once this job is done
+    temporary: str = ""  # what goes once all is taken from it
 
 
 class Named(dict[str, Any]):
@@ -171,7 +171,7 @@ def run(config: dict[str, Any]) -> int:
             print(f"{job.rule} {job.name}".rstrip(), flush=True)
             if _started(job, config, results):
                 failed, missing = failed + 1, missing | wanted
-        if job.temporary and all(Path(path).exists() for path in wanted):
+        if job.temporary and _measured(Path(job.temporary).parent):
             shutil.rmtree(job.temporary, ignore_errors=True)
     tables.write(costs.collect(results / "benchmarks"), costs.COLUMNS, results / "tables" / "cost.csv")
     return failed
@@ -180,11 +180,14 @@ def run(config: dict[str, Any]) -> int:
 def _is_done(job: Job) -> bool:
     """Whether all that a job makes is there; snapshots need not be once they are measured."""
     paths = [Path(path) for path in Named(job.output)]
-    if job.rule == "train_network":
-        folder = Path(job.output["losses"]).parent
-        measured = all((folder / f"{kind}.csv").exists() for kind in (*KINDS, "truncation"))
-        paths = [path for path in paths if path.suffix or not measured]
+    if job.rule == "train_network" and _measured(Path(job.output["losses"]).parent):
+        paths = [path for path in paths if path.suffix]
     return all(path.exists() for path in paths)
+
+
+def _measured(folder: Path) -> bool:
+    """Whether all is there that is taken from a network's snapshots."""
+    return all((folder / f"{kind}.csv").exists() for kind in (*KINDS, "truncation"))
 
 
 def _started(job: Job, config: dict[str, Any], results: Path) -> int:
