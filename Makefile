@@ -90,7 +90,7 @@ compare: $(SYNCED)
 	@test -n "$(A)" -a -n "$(B)" || { echo "Error: name two runs, as in make compare A=results/default B=showcase"; exit 1; }
 	.venv/bin/python -m agop_dnc compare "$(A)" "$(B)"
 
-# The default run with AVX2 alone, whose tables have the same bytes on every processor of one maker and family.
+# The default run with AVX2 alone, whose tables depend less on the processor (docs/design.md).
 reference: $(SYNCED)
 	.venv/bin/snakemake --cores all --config instructions=avx2
 	.venv/bin/snakemake --report results/default/report.html --config instructions=avx2

@@ -88,7 +88,7 @@ def test_pictures_look_the_same(picture, same_numbers):
         assert np.array_equal(shown, made)
     # Of another processor's numbers, which the tables' tolerances judge, the least seen is 0.91 (Figure S1's bands over the convnets'
     # seeds); all values half as large again give 0.84.
-    assert structural_similarity(shown, made, channel_axis=2, data_range=1.0) > 0.85
+    assert structural_similarity(shown, made, channel_axis=2, data_range=1.0) > 0.9
 
 
 def test_every_picture_and_notebook_of_the_run_is_shown():
