@@ -24,6 +24,7 @@ def test_a_table_has_a_row_for_every_benchmark_file(tmp_path):
     header = "s\th:m:s\tmax_rss\tcpu_time\n"
     (folder / "fit_deep_rfm" / "mnist_relu_0.tsv").write_text(f"{header}12.5\t0:00:12\t1.0\t11.0\n")
     (folder / "evaluate_claims.tsv").write_text(f"{header}0.5\t0:00:00\tNA\t0.4\n")
+    (folder / "collect_costs.tsv").write_text(f"{header}0.1\t0:00:00\tNA\t0.1\n")  # of the run before
     costs.record(tmp_path / "logs" / "fit_deep_rfm" / "mnist_relu_0.log")
     table = costs.collect(folder)
     assert list(table.columns) == costs.COLUMNS

@@ -40,9 +40,11 @@ def record(log: str | Path) -> None:
 def collect(folder: str | Path) -> pd.DataFrame:
     """A row for every job that left a benchmark file below a run's `benchmarks`, by rule and job; columns as in COLUMNS.
 
-    Of a job that was killed and started again it is the last start.
+    Of a job that was killed and started again it is the last start. The job that collects is not among them: its own file is
+    written when it has ended.
     """
-    rows = [_row(path, Path(folder)) for path in sorted(Path(folder).rglob("*.tsv"))]
+    files = sorted(set(Path(folder).rglob("*.tsv")) - {Path(folder, "collect_costs.tsv")})
+    rows = [_row(path, Path(folder)) for path in files]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

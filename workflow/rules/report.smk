@@ -45,6 +45,8 @@ rule collect_costs:
         f"{RESULTS}/tables/cost.csv",
     log:
         f"{RESULTS}/logs/collect_costs.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_costs.tsv"
     conda:
         ENVIRONMENT
     threads: 1
