@@ -16,6 +16,21 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
+# On the machine that submits: what may need a network, which a cluster's nodes often lack, and what takes a second or two.
+localrules:
+    prepare_data,
+    join_deep_rfm_tables,
+    join_network_tables,
+    join_kernel_traces,
+    join_theory,
+    join_dufm,
+    join_dufm_curves,
+    evaluate_claims,
+    join_departures,
+    write_pages,
+    collect_costs,
+
+
 rule all:
     default_target: True
     input:

@@ -1,8 +1,8 @@
 """What Snakemake itself costs: config/test.yaml with seeds for 200 jobs, on this machine or, with --slurm, through a Slurm of one node.
 
 Snakemake's own is the processor time of its main process, which plans, submits and waits. Beside it, the time of all cores that no job's script
-used (starting the interpreter of a job's script is the script's): through Slurm that is mostly the two more Snakemakes that the plugin starts in
-every job. Groups spare most of them. And the peak of Snakemake's memory, for few and for many snapshots a training.
+used (starting the interpreter of a job's script is the script's), idle time included: through Slurm that is mostly the two more Snakemakes that the
+plugin starts in each of Slurm's jobs, which short ones share. And the peak of Snakemake's memory, for few and for many snapshots a training.
 
 Start the Slurm with `tests/slurm/cluster start DIR`; stop it with `tests/slurm/cluster stop DIR`.
 """
@@ -23,17 +23,8 @@ SEEDS = 36  # five jobs a seed, and some twenty that there are anyhow
 SLURM = [
     *("--profile", str(REPOSITORY / "profiles" / "slurm"), "--slurm-no-account", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1", "--latency-wait", "5"),
-    *("--max-jobs-per-timespan", "100/1s", "--group-components", "figures=2"),
+    *("--max-jobs-per-timespan", "100/1s"),
 ]
-# A group asks for as many threads as can run in it side by side, and the node has two cores: two fits, or what follows a training.
-GROUPS = [
-    "fit_deep_rfm=fits",
-    "fit_deep_rfm_and_gram=fits",
-    "train_network=nets",
-    "measure_network=nets",
-    "ablate_network=nets",
-]
-GROUPS = ["--groups", *GROUPS, "render_figure=figures", "--group-components", "fits=2", "nets=1", "figures=2"]
 
 
 def run(folder: Path, changes: dict[str, object], how: list[str]) -> dict[str, float]:
@@ -78,7 +69,6 @@ def _processor_seconds(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slurm", metavar="DIR", help="the folder of a Slurm that tests/slurm/cluster started")
-    parser.add_argument("--groups", action="store_true", help="with --slurm, several small jobs in one of Slurm's")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--keep", metavar="DIR", help="a folder to leave the runs in")
     chosen = parser.parse_args()
@@ -88,7 +78,7 @@ def main() -> None:
         os.environ["SLURM_CONF"] = str(Path(chosen.slurm).resolve() / "slurm.conf")
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(chosen.keep or temporary).resolve()
-        how = SLURM + (GROUPS if chosen.groups else []) if chosen.slurm else here
+        how = [*SLURM, "--cores", str(cores)] if chosen.slurm else here
         one = run(base / "load", {"seeds": list(range(chosen.seeds))}, how)
         overhead = (cores * one["seconds"] - one["scripts"]) / one["jobs"]
         print(

@@ -67,7 +67,7 @@ def measuring(architecture: str, n: int, shape: Shape, settings: Mapping[str, An
     """Measuring all of a network's snapshots: for each, passes forward and K = 10 backward ones for the AGOPs, and an SVD per layer."""
     snapshots = settings["epochs"] / settings["measure_every"] + 2
     one = training(architecture, n, shape, {**settings, "epochs": 12}, rate)
-    return Forecast(one.bytes + 2**30, 30 + snapshots * one.seconds)
+    return Forecast(one.bytes + 2**30, 30 + snapshots * (one.seconds - 30))
 
 
 def gpus_here() -> int:

@@ -22,8 +22,17 @@ HERE = os.environ.get("AGOP_DNC_SLURM", "")
 # A cluster of one node and no accounting: its status comes from squeue, and soon.
 ONE_NODE = [
     *("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
-    *("--seconds-between-status-checks", "1", "--latency-wait", "5", "--group-components", "figures=2"),
+    *(
+        "--seconds-between-status-checks",
+        "1",
+        "--latency-wait",
+        "5",
+        "--cores",
+        str(min(4, len(os.sched_getaffinity(0)))),
+    ),
 ]
+# Trained in a job of Slurm's own: a group asks for what its other rules need, too.
+ALONE = ("--groups", "train_network=alone", "--set-resources")
 
 
 def training_processes():
@@ -56,11 +65,18 @@ def through_slurm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
     done = run(folder)
     assert done.returncode == 0, done.stderr
-    return folder
+    return folder, done.stderr
 
 
 def test_the_whole_test_configuration_leaves_the_same_bytes_as_a_local_run(through_slurm, finished):
-    assert made(through_slurm) == made(finished)
+    folder, _ = through_slurm
+    assert made(folder) == made(finished)
+
+
+def test_short_jobs_share_one_of_slurms(through_slurm):
+    """Four Deep RFMs, two networks' trainings, measurements and ablations, five of the review, nine figures in two; the others run here."""
+    _, said = through_slurm
+    assert said.count("has been submitted with SLURM jobid") == 1 + 1 + 2 + 2
 
 
 LONG = """
@@ -151,7 +167,7 @@ def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_
         for process in processes:
             os.kill(process, signal.SIGSTOP)
 
-    found, output = disturbed(tmp_path, long_config, hang, "--set-resources", "train_network:runtime=attempt")
+    found, output = disturbed(tmp_path, long_config, hang, *ALONE, "train_network:runtime=attempt")
     assert "Trying to restart job" in output
     assert found == undisturbed
 
@@ -159,7 +175,7 @@ def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_
 def test_a_job_that_was_killed_for_its_memory_is_tried_again_with_more(tmp_path, long_config, undisturbed):
     """A first try is given less than importing PyTorch takes."""
     memory = "train_network:mem_mb=250 if attempt == 1 else 3000"
-    done = run(tmp_path, *TABLES, "--set-resources", memory, configfile=long_config)
+    done = run(tmp_path, *TABLES, *ALONE, memory, configfile=long_config)
     assert done.returncode == 0, done.stderr
     assert "Trying to restart job" in done.stderr
     assert [(tmp_path / table).read_bytes() for table in TABLES] == undisturbed

@@ -11,6 +11,8 @@ rule iterate_collapse:
         f"{RESULTS}/logs/iterate_collapse.log",
     benchmark:
         f"{RESULTS}/benchmarks/iterate_collapse.tsv"
+    group:
+        together("theory")
     conda:
         ENVIRONMENT
     threads: config["threads"]

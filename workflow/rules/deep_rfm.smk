@@ -10,6 +10,8 @@ rule fit_deep_rfm:
         f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.tsv"
+    group:
+        together("deep_rfm", "deep_rfm")
     conda:
         ENVIRONMENT
     threads: config["threads"]

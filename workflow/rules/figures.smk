@@ -24,6 +24,8 @@ rule render_figure:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/render_figure/{{figure}}.tsv"
+    group:
+        together("figures")
     conda:
         ENVIRONMENT
     threads: 1

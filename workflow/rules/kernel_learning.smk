@@ -9,6 +9,8 @@ rule learn_kernels:
         f"{RESULTS}/logs/learn_kernels.log",
     benchmark:
         f"{RESULTS}/benchmarks/learn_kernels.tsv"
+    group:
+        together("theory")
     conda:
         ENVIRONMENT
     threads: config["threads"]

@@ -15,6 +15,8 @@ rule train_network:
         f"{RESULTS}/logs/train_network/{NETWORK_JOB}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_network/{NETWORK_JOB}.tsv"
+    group:
+        together("networks", "training", "measuring", "measuring")
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -45,6 +47,8 @@ rule measure_network:
         f"{RESULTS}/logs/measure_network/{NETWORK_JOB}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_network/{NETWORK_JOB}.tsv"
+    group:
+        together("networks", "training", "measuring", "measuring")
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -72,6 +76,8 @@ rule ablate_network:
         f"{RESULTS}/logs/ablate_network/{NETWORK_JOB}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ablate_network/{NETWORK_JOB}.tsv"
+    group:
+        together("networks", "training", "measuring", "measuring")
     conda:
         ENVIRONMENT
     threads: config["threads"]

@@ -1,4 +1,4 @@
-"""What each kind of job asks a scheduler for: memory, run time and GPUs, from the configuration's forecast."""
+"""What each kind of job asks a scheduler for: memory, run time and GPUs, from the configuration's forecast; and which share a job."""
 
 from agop_dnc import forecasts
 
@@ -7,6 +7,8 @@ USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000}
 USUAL_SHAPES = {"sklearn": (1, 8, 8), "torchvision": (3, 32, 32), "npz": (3, 32, 32)}
 # The least that any job asks for, in MB and minutes.
 LEAST_MEMORY, LEAST_TIME = 2000, 20
+# Seconds of a forecast under which a job is short: a scheduler's own job, with the Snakemakes that start in it, costs some three.
+SHORT = 300
 
 
 def size_of(dataset):
@@ -22,6 +24,7 @@ def size_of(dataset):
 # Whether jobs are to run on a GPU: asked for, or here for `auto` to take.
 GPUS = forecasts.gpus_here()
 ON_GPU = config["device"] == "cuda" or (config["device"] == "auto" and GPUS > 0)
+USE_A_GPU = ("deep_rfm", "trace", "training", "measuring")
 # So many jobs use GPUs side by side, each one of its own, unless --resources or a profile says otherwise.
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
@@ -59,5 +62,18 @@ def needs(kind):
         needed = 0 if kind == "light" else 3 * forecast(kind, wildcards).seconds / 60
         return int(max(LEAST_TIME, needed) * attempt)
 
-    heavy = kind in ("deep_rfm", "trace", "training", "measuring")
-    return {"mem_mb": memory, "runtime": runtime, "gpu": int(ON_GPU and heavy)}
+    return {"mem_mb": memory, "runtime": runtime, "gpu": int(ON_GPU and kind in USE_A_GPU)}
+
+
+def together(name, *kinds):
+    """A rule's group, by the kinds of all jobs that hang together in it: on a cluster, short ones share one of the scheduler's.
+
+    A profile's group-components says how many of them make one. Jobs that use a GPU ask for one each. No kind: light.
+    """
+
+    def group(wildcards):
+        if workflow.local_exec or (ON_GPU and any(kind in USE_A_GPU for kind in kinds)):
+            return None
+        return name if sum(forecast(kind, wildcards).seconds for kind in kinds) < SHORT else None
+
+    return group

@@ -16,6 +16,8 @@ rule sample_feature_kernel:
         f"{RESULTS}/logs/sample_feature_kernel.log",
     benchmark:
         f"{RESULTS}/benchmarks/sample_feature_kernel.tsv"
+    group:
+        together("review")
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -65,6 +67,8 @@ rule measure_departure:
         f"{RESULTS}/logs/measure_departure/{{dataset}}_{{group}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_departure/{{dataset}}_{{group}}.tsv"
+    group:
+        together("review", "departure")
     conda:
         ENVIRONMENT
     threads: config["threads"]

@@ -10,6 +10,8 @@ rule trace_kernels:
         f"{RESULTS}/logs/trace_kernels/{{dataset}}_{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/trace_kernels/{{dataset}}_{{model}}.tsv"
+    group:
+        together("theory", "trace")
     conda:
         ENVIRONMENT
     threads: config["threads"]

@@ -13,6 +13,8 @@ rule study_unconstrained_features:
         f"{RESULTS}/benchmarks/study_unconstrained_features/{{part}}.tsv"
     wildcard_constraints:
         part="|".join(DUFM_PARTS) or "none",
+    group:
+        together("theory")
     conda:
         ENVIRONMENT
     threads: config["threads"]
