@@ -18,19 +18,22 @@ def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
     assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
 
 
-# Points round the corners of a simplex, in a process of their own whose peak above its start is told.
+# Points round the corners of a simplex, in a process of their own whose peak above its start is told. A small fit comes first, as pages of
+# libraries count when they are first used: how many there are then depends on what else the machine has in memory.
 FIT = """
 import sys
 import torch
 from agop_dnc import costs, data, deep_rfm
 n, precision = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
-y = torch.arange(n) * 10 // n
-x = torch.randn(n, 256, dtype=torch.float64)
-x[:, :10] += 4 * torch.nn.functional.one_hot(y)
-before = costs.memory()["peak_memory_mb"]
-for _ in deep_rfm.measure(data.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), deep_rfm.Settings(depth=1, width=512, precision=precision), 0):
-    pass
+settings = deep_rfm.Settings(depth=1, width=512, precision=precision)
+for points in (300, n):
+    before = costs.memory()["peak_memory_mb"]
+    y = torch.arange(points) * 10 // points
+    x = torch.randn(points, 256, dtype=torch.float64)
+    x[:, :10] += 4 * torch.nn.functional.one_hot(y)
+    for _ in deep_rfm.measure(data.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), settings, 0):
+        pass
 print(costs.memory()["peak_memory_mb"] - before)
 """
 
@@ -39,11 +42,11 @@ print(costs.memory()["peak_memory_mb"] - before)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the exact peak of a process is Linux's")
 def test_a_deep_rfms_memory_is_as_forecast(precision, itemsize):
     """On a GPU: tests/test_devices.py."""
-    n = 6000 if precision == "float64" else 8000
+    n = 7000 if precision == "float64" else 10_000
     told = subprocess.run([sys.executable, "-c", FIT, str(n), precision], capture_output=True, text=True, check=True)
     peak = 1e6 * float(told.stdout)
     assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, 256, 0, 512, itemsize), rel=0.15)
-    assert peak < 2.5 * n * n * itemsize + 3 * 64 * 2**20
+    assert peak < 2.5 * n * n * itemsize + forecasts.CHUNK_BYTES
 
 
 def test_the_papers_scale_needs_at_most_two_and_a_half_matrices():

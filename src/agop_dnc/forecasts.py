@@ -11,8 +11,8 @@ from typing import Any
 
 # Python with PyTorch and the library's other packages imported.
 BASE_BYTES = 1200 * 2**20
-# Chunks of rows, 64 MiB each, and as much that matrix products and the allocator keep for themselves.
-CHUNK_BYTES = 3 * 64 * 2**20
+# A chunk of rows at a time.
+CHUNK_BYTES = 64 * 2**20
 # Multiply-adds a second: of one thread of a slow processor in float64, a half to a tenth of what is measured, and of a data centre's
 # GPU, a fifth or less of what their makers state, so that a job is not ended before it is done.
 RATE, GPU_RATE = 5e9, 2e12
