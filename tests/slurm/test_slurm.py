@@ -4,6 +4,7 @@ Not collected by `make test`: `make test-slurm` starts the cluster and says wher
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,9 +36,10 @@ ONE_NODE = [
 ALONE = ("--groups", "train_network=alone", "--set-resources")
 
 
-def training_processes():
-    """Numbers of the processes that run a training's script."""
-    found = subprocess.run(["pgrep", "-f", r"\.snakemake/scripts/.*train_network\.py"], capture_output=True, text=True)
+def training_processes(folder):
+    """Numbers of the processes that run a training's script in this folder, and not in another run's."""
+    script = rf"{re.escape(str(folder))}/\.snakemake/scripts/.*train_network\.py"
+    found = subprocess.run(["pgrep", "-f", script], capture_output=True, text=True)
     return [int(number) for number in found.stdout.split()]
 
 
@@ -162,7 +164,7 @@ def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_
     """It hangs, so that a minute, the shortest limit that Slurm has, is too short on any machine; its retry is given more."""
 
     def hang():
-        processes = training_processes()
+        processes = training_processes(tmp_path)
         assert processes
         for process in processes:
             os.kill(process, signal.SIGSTOP)
