@@ -74,6 +74,11 @@ def together(name, *kinds):
     def group(wildcards):
         if workflow.local_exec or (ON_GPU and any(kind in USE_A_GPU for kind in kinds)):
             return None
+        # Snakemake does not tell a job's own process of group-components: it would start one of the group after another there, each by a
+        # Snakemake of its own. All that such a process is given belongs together.
+        if not workflow.is_main_process:
+            components = workflow.group_settings.group_components
+            workflow.group_settings.group_components = {**components, name: sys.maxsize}
         return name if sum(forecast(kind, wildcards).seconds for kind in kinds) < SHORT else None
 
     return group
