@@ -45,13 +45,15 @@ TRIED = [
 
 
 @torch.no_grad()
-def accuracies(arrays: data.Arrays, architecture: str, init_scale: float, settings: training.Settings) -> list[float]:
+def accuracies(
+    arrays: data.Arrays, architecture: str, init_scale: float, settings: training.Settings, seed: int = 0
+) -> list[float]:
     """Training accuracy at each snapshot, untrained first."""
     x = arrays.x_train.float().reshape(-1, *arrays.image_shape)
-    network = networks.build(architecture, arrays.image_shape, 10, init_scale=init_scale)
+    network = networks.build(architecture, arrays.image_shape, 10, init_scale=init_scale, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         with torch.enable_grad():
-            training.train(network, x, signed_one_hot(arrays.y_train).float(), settings, 0, folder)
+            training.train(network, x, signed_one_hot(arrays.y_train).float(), settings, seed, folder)
         trained = (training.load_snapshot(network, path) for path in training.snapshots(folder).values())
         return [float((f(x).argmax(1) == arrays.y_train).double().mean()) for f in trained]
 
