@@ -65,7 +65,7 @@ def queue():
 @pytest.fixture(scope="module")
 def through_slurm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
-    done = run(folder)
+    done = run(folder, "--slurm-keep-successful-logs")
     assert done.returncode == 0, done.stderr
     return folder, done.stderr
 
@@ -79,6 +79,13 @@ def test_short_jobs_share_one_of_slurms(through_slurm):
     """Four Deep RFMs, two networks' trainings, measurements and ablations, five of the review, nine figures in two; the others run here."""
     _, said = through_slurm
     assert said.count("has been submitted with SLURM jobid") == 1 + 1 + 1 + 2
+
+
+def test_jobs_that_share_one_of_slurms_share_its_snakemakes(through_slurm):
+    """Two start in each of Slurm's jobs, however many are in it: what the plugin submits, and what that starts on the node."""
+    folder, _ = through_slurm
+    logs = [path.read_text() for path in folder.glob(".snakemake/slurm_logs/*/*.log")]
+    assert [log.count("Building DAG of jobs") for log in logs] == [2] * 5
 
 
 LONG = """
