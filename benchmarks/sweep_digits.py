@@ -7,6 +7,7 @@ first, after each of some evenly spaced epochs. `python benchmarks/sweep_digits.
 import argparse
 import sys
 import tempfile
+from typing import Any
 
 import torch
 
@@ -58,6 +59,15 @@ def accuracies(
         return [float((f(x).argmax(1) == arrays.y_train).double().mean()) for f in trained]
 
 
+def reached(*tried: Any) -> str:
+    """The same, as a field of the table; a training that diverges is one that was tried, too."""
+    try:
+        return " ".join(f"{accuracy:.4f}" for accuracy in accuracies(*tried))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return "diverged"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("architectures", nargs="*", default=networks.ARCHITECTURES)
@@ -69,12 +79,8 @@ def main() -> None:
         if architecture not in wanted:
             continue
         settings = training.Settings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
-        try:
-            reached = " ".join(f"{accuracy:.4f}" for accuracy in accuracies(arrays, architecture, scale, settings))
-        except UserError as error:
-            print(error, file=sys.stderr)
-            reached = "diverged"
-        print(f"{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{reached}", flush=True)
+        found = reached(arrays, architecture, scale, settings)
+        print(f"{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ a row a combination: the training accuracy, untrained first, after each epoch.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
-from sweep_digits import accuracies
+from sweep_digits import reached
 
 from agop_dnc import data, training
-from agop_dnc.errors import UserError
 
 # Dataset, learning rate, initialisation scale, batch size, epochs, seed; momentum is the paper's.
 TRIED = [
@@ -35,12 +33,8 @@ def main() -> None:
     for name, rate, scale, batch_size, epochs, seed in TRIED:
         arrays = data.load(folder / f"{name}.npz").arrays()
         settings = training.Settings(epochs, rate, 0.9, batch_size, measure_every=1)
-        try:
-            reached = " ".join(f"{one:.4f}" for one in accuracies(arrays, "vgg11", scale, settings, seed))
-        except UserError as error:
-            print(error, file=sys.stderr)
-            reached = "diverged"
-        print(f"{name},{rate},{scale},{batch_size},{epochs},{seed},{reached}", flush=True)
+        found = reached(arrays, "vgg11", scale, settings, seed)
+        print(f"{name},{rate},{scale},{batch_size},{epochs},{seed},{found}", flush=True)
 
 
 if __name__ == "__main__":
