@@ -1,7 +1,8 @@
-"""How the VGG's learning rate, scale and batch in config/small.yaml were chosen: by training accuracy alone, one thread.
+"""How the learning rates, scales, batches and epochs of config/small.yaml were chosen: by training accuracy alone, one thread.
 
 `python benchmarks/sweep_small.py FOLDER > benchmarks/sweep_small.csv`, with the folder of prepared datasets (`results/small/data`), prints
-a row a combination: the training accuracy, untrained first, after each epoch.
+a row a combination: the training accuracy, untrained first, after each of some evenly spaced epochs. Architectures that are named
+after the folder are done alone.
 """
 
 import argparse
@@ -10,31 +11,43 @@ from pathlib import Path
 import torch
 from sweep_digits import reached
 
-from agop_dnc import data, training
+from agop_dnc import data, networks, training
 
-# Dataset, learning rate, initialisation scale, batch size, epochs, seed; momentum is the paper's.
+# Dataset, architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy, seed.
 TRIED = [
-    ("cifar10", 0.02, 3.0, 128, 4, 0),
-    ("cifar10", 0.01, 1.0, 128, 4, 0),
-    ("cifar10", 0.005, 3.0, 128, 4, 0),
-    ("cifar10", 0.003, 3.0, 32, 4, 0),
-    ("cifar10", 0.003, 2.5, 32, 4, 0),
-    ("cifar10", 0.003, 2.5, 32, 4, 1),
-    ("mnist", 0.003, 2.5, 32, 4, 0),
+    ("cifar10", "mlp", 0.1, 0.5, 0.0, 128, 200, 10, 0),
+    ("cifar10", "mlp", 0.1, 0.5, 0.0, 32, 100, 10, 0),
+    ("cifar10", "mlp", 0.05, 0.5, 0.0, 32, 100, 10, 0),
+    ("mnist", "mlp", 0.1, 0.5, 0.0, 32, 75, 3, 0),
+    ("mnist", "resnet18", 0.1, 1.0, 0.0, 32, 8, 4, 0),
+    ("cifar10", "resnet18", 0.1, 1.0, 0.0, 128, 10, 10, 0),
+    ("cifar10", "resnet18", 0.1, 1.0, 0.0, 32, 24, 8, 0),
+    ("cifar10", "resnet18", 0.05, 1.0, 0.0, 32, 10, 10, 0),
+    ("cifar10", "resnet18", 0.02, 1.0, 0.0, 32, 10, 10, 0),
+    ("cifar10", "vgg11", 0.02, 3.0, 0.9, 128, 4, 4, 0),
+    ("cifar10", "vgg11", 0.01, 1.0, 0.9, 128, 4, 4, 0),
+    ("cifar10", "vgg11", 0.005, 3.0, 0.9, 128, 4, 4, 0),
+    ("cifar10", "vgg11", 0.003, 3.0, 0.9, 32, 4, 4, 0),
+    ("cifar10", "vgg11", 0.003, 2.5, 0.9, 32, 4, 4, 0),
+    ("cifar10", "vgg11", 0.003, 2.5, 0.9, 32, 4, 4, 1),
+    ("mnist", "vgg11", 0.003, 2.5, 0.9, 32, 4, 4, 0),
 ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", help="of prepared datasets")
-    folder = Path(parser.parse_args().folder)
+    parser.add_argument("architectures", nargs="*", default=networks.ARCHITECTURES)
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    print("dataset,learning_rate,init_scale,batch_size,epochs,seed,training_accuracies")
-    for name, rate, scale, batch_size, epochs, seed in TRIED:
-        arrays = data.load(folder / f"{name}.npz").arrays()
-        settings = training.Settings(epochs, rate, 0.9, batch_size, measure_every=1)
-        found = reached(arrays, "vgg11", scale, settings, seed)
-        print(f"{name},{rate},{scale},{batch_size},{epochs},{seed},{found}", flush=True)
+    print("dataset,architecture,learning_rate,init_scale,momentum,batch_size,epochs,seed,training_accuracies")
+    for name, architecture, rate, scale, momentum, batch_size, epochs, looks, seed in TRIED:
+        if architecture not in asked.architectures:
+            continue
+        arrays = data.load(Path(asked.folder) / f"{name}.npz").arrays()
+        settings = training.Settings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
+        found = reached(arrays, architecture, scale, settings, seed)
+        print(f"{name},{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{seed},{found}", flush=True)
 
 
 if __name__ == "__main__":
