@@ -17,7 +17,10 @@ import time
 import torch
 from machine import matrix_product_rate, peak_bytes
 
-from agop_dnc import data, deep_rfm
+from agop_dnc.data import datasets
+from agop_dnc.models import deep_rfm
+from agop_dnc.pipeline import forecasts
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
 WIDTH, CLASSES = 1024, 10
 
@@ -28,12 +31,12 @@ def operations(n: int, d: int) -> float:
     return 2 * n * n * d + n**3 / 3 + min(by_outputs, by_pairs) + 9 * d**3 + 2 * n * d * (d + WIDTH)
 
 
-def arrays(n: int, d: int) -> data.Arrays:
+def arrays(n: int, d: int) -> datasets.Arrays:
     """Clouds round the corners of a simplex, ordered by class: as collapsing data as images are."""
     y = torch.arange(CLASSES).repeat_interleave(math.ceil(n / CLASSES))[:n]
     X = torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     X[:, :CLASSES] += 4 * torch.nn.functional.one_hot(y)
-    return data.Arrays(X, y, X[:0], y[:0], (1, 1, d))
+    return datasets.Arrays(X, y, X[:0], y[:0], (1, 1, d))
 
 
 def measure(n: int, d: int, precision: str, layers: int) -> dict[str, float]:
@@ -42,13 +45,13 @@ def measure(n: int, d: int, precision: str, layers: int) -> dict[str, float]:
     given = arrays(n, d)
     torch.linalg.eigh(torch.eye(64, dtype=torch.float64))  # loads what is loaded once
     before, start, times = peak_bytes(), time.perf_counter(), []
-    for _ in deep_rfm.measure(given, settings, seed=0):
+    for _ in deep_rfm_rows.measure(given, settings, seed=0):
         times.append(time.perf_counter() - start)
     counted = operations(n, d) + (layers - 1) * operations(n, WIDTH)
     return {
         "seconds_a_layer": times[layers - 1] / layers,
         "peak_bytes": peak_bytes() - before,
-        "forecast_bytes": deep_rfm.forecast_bytes(n, d, 0, settings),
+        "forecast_bytes": forecasts.deep_rfm_bytes(n, d, 0, settings.width, settings.precision),
         "rate": counted / times[layers - 1],
     }
 
@@ -57,7 +60,7 @@ def whole_process(path: str, precision: str, threads: int) -> None:
     """What the workflow's job does with a prepared dataset: 5 layers, Laplace kernel, ReLU, every layer measured."""
     torch.set_num_threads(threads)
     settings = deep_rfm.Settings(depth=5, width=WIDTH, precision=precision)
-    for _ in deep_rfm.measure(data.load(path).arrays(), settings, seed=0):
+    for _ in deep_rfm_rows.measure(datasets.load(path).arrays(), settings, seed=0):
         pass
 
 
@@ -102,7 +105,7 @@ def main() -> None:
         path = f"{folder}/mnist.npz"
         for n_test in (0, 2000):
             settings = {"source": "torchvision", "n": 2000, "n_test": n_test}
-            data.save(data.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"]), path)
+            datasets.save(datasets.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"]), path)
             for precision in ("float64", "float32"):
                 start = time.perf_counter()
                 command = [sys.executable, __file__, "--whole", path, precision, "--threads", str(arguments.threads)]

@@ -9,15 +9,18 @@ import argparse
 
 import torch
 
-from agop_dnc import data, kernels, metrics
-from agop_dnc.agop import kernel_agop, matrix_sqrt
-from agop_dnc.deep_rfm import Settings, layers, signed_one_hot
-from agop_dnc.kernel_regression import fit_predictor, normalised
+from agop_dnc.collapse import metrics
+from agop_dnc.data import datasets
+from agop_dnc.kernels import radial
+from agop_dnc.kernels.agop import kernel_agop, matrix_sqrt
+from agop_dnc.kernels.regression import fit_predictor, normalised
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models.deep_rfm import Settings, layers
 
 
 def without_features(X: torch.Tensor, Y: torch.Tensor, depth: int):
     """X M½ of every layer of a Deep RFM without random features: an RFM's steps, each from the last one's X M½."""
-    kernel = kernels.Laplace(2.0)
+    kernel = radial.Laplace(2.0)
     for _ in range(depth):
         X = normalised(X)
         predictor, r = fit_predictor(kernel, X, Y, 0.0)
@@ -31,7 +34,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--widths", type=int, nargs="+", default=[256, 512, 1024, 2048])
     arguments = parser.parse_args()
-    arrays = data.prepare("digits", {"source": "sklearn", "n": arguments.points}).arrays()
+    arrays = datasets.prepare("digits", {"source": "sklearn", "n": arguments.points}).arrays()
     X, y, Y = arrays.x_train, arrays.y_train, signed_one_hot(arrays.y_train)
     shown = [layer for layer in (1, 2, 4, 6, 8, 10, 15, 20) if layer <= arguments.depth]
     print(f"M½X on the digits, first {arguments.points}\n{'':16}{'width':>7}" + "".join(f"{n:>10}" for n in shown))

@@ -12,9 +12,10 @@ import torch
 from machine import added_bytes, matrix_product_rate, seconds
 from torch.func import functional_call, jacrev, vmap
 
-from agop_dnc import data, measure, networks, steps
-from agop_dnc.agop import LayerAgop
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.collapse.layer_agop import LayerAgop
+from agop_dnc.data import datasets
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import networks, sgd
 
 SHAPE, CLASSES = (1, 28, 28), 10
 
@@ -23,7 +24,7 @@ def points(N: int) -> tuple[torch.Tensor, torch.Tensor]:
     """MNIST's first N if AGOP_DNC_DATA names a folder with it, clouds of the same shape if not; ordered by class."""
     if "AGOP_DNC_DATA" in os.environ:
         settings = {"source": "torchvision", "n": N, "n_test": 0}
-        arrays = data.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"]).arrays()
+        arrays = datasets.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"]).arrays()
         return arrays.x_train.float().reshape(-1, *SHAPE), arrays.y_train
     y = torch.arange(CLASSES).repeat_interleave(N // CLASSES)
     X = torch.randn(N, 784, generator=torch.Generator().manual_seed(0))
@@ -33,7 +34,7 @@ def points(N: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def share_of_rate(network: networks.Network, X: torch.Tensor, y: torch.Tensor, momentum: float) -> tuple[float, float]:
     """Seconds an epoch, and the rate of operations over the machine's, both measured by turns as the machine is shared."""
-    velocity = steps.Velocity(network, momentum)
+    velocity = sgd.Velocity(network, momentum)
     weights = [p.numel() for p in network.parameters()]
     operations = len(X) * (6 * sum(weights) - 2 * weights[0])
     Y, order = signed_one_hot(y).float(), torch.randperm(len(X), generator=torch.Generator().manual_seed(0))
@@ -41,7 +42,7 @@ def share_of_rate(network: networks.Network, X: torch.Tensor, y: torch.Tensor, m
     def epoch() -> None:
         for batch in order.split(128):
             velocity.decay()
-            steps.linear_stack_step(network, velocity, X.index_select(0, batch), Y.index_select(0, batch), 0.05)
+            sgd.linear_stack_step(network, velocity, X.index_select(0, batch), Y.index_select(0, batch), 0.05)
         velocity.settle()
 
     rounds = [(matrix_product_rate(torch.float32), seconds(epoch, 1)) for _ in range(5)]
@@ -62,7 +63,7 @@ def agops_by_jacobians(network: networks.Network, X: torch.Tensor) -> None:
 
 def agops(network: networks.Network, X: torch.Tensor, y: torch.Tensor, names: list[str]) -> None:
     """The same by the backward recursion, each as a matrix."""
-    S = measure.gradient_outer_products(network, X, y, names)
+    S = network.gradient_outer_products(network, X, y, names)
     for layer, s in zip(networks.hidden_linear_layers(network.head), S, strict=True):
         _ = LayerAgop(layer.weight.detach(), s).matrix
 
@@ -90,7 +91,7 @@ def main() -> None:
         "(median of 5; operations: 3.7 times as many)"
     )
     for state in ("untrained", "after five epochs"):
-        took = seconds(lambda: measure.measure(network, X, y, names), 2)
+        took = seconds(lambda: network.measure(network, X, y, names), 2)
         print(f"a measured epoch, N = 5,000, all metrics, {state}: {took:.2f} s")
         share_of_rate(network, X, y, 0.0)
     for N in (5000, 20000):
@@ -104,7 +105,7 @@ def extraction(N: int) -> int:
     torch.set_num_threads(1)
     network = networks.build("mlp", SHAPE, CLASSES)
     X, y = points(N)
-    return added_bytes(lambda: measure.measure(network, X, y, networks.hidden_names(network)))
+    return added_bytes(lambda: network.measure(network, X, y, networks.hidden_names(network)))
 
 
 if __name__ == "__main__":

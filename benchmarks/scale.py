@@ -22,8 +22,11 @@ from deep_rfm import exponent, operations
 from machine import matrix_product_rate, seconds
 from torch import nn
 
-from agop_dnc import costs, data, deep_rfm, networks, training
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.data import datasets
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import deep_rfm, networks, training
+from agop_dnc.pipeline import costs
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
 POINTS = {"deep_rfm": 5000, "mlp": 5000, "resnet18": 2000, "vgg11": 2000}
 GROWTH = [1000, 2000, 4000, 8000]
@@ -35,13 +38,15 @@ def fitted(n: int, layers: int, whole: bool) -> dict[str, float]:
 
     whole: every layer measured, as a job does; otherwise the time is that of the layers alone, in which alone n³ is.
     """
-    arrays = data.prepare("mnist", {"source": "torchvision", "n": n, "n_test": 0}, os.environ["AGOP_DNC_DATA"]).arrays()
+    arrays = datasets.prepare(
+        "mnist", {"source": "torchvision", "n": n, "n_test": 0}, os.environ["AGOP_DNC_DATA"]
+    ).arrays()
     settings = deep_rfm.Settings(depth=layers)
     rate = matrix_product_rate(torch.float64)
     d = arrays.x_train.shape[1]
     before, start = costs.memory()["peak_memory_mb"], time.perf_counter()
     if whole:
-        for _ in deep_rfm.measure(arrays, settings, 0):
+        for _ in deep_rfm_rows.measure(arrays, settings, 0):
             pass
     else:
         for _ in deep_rfm.layers(arrays.x_train, signed_one_hot(arrays.y_train), settings):
@@ -57,9 +62,9 @@ def trained(architecture: str, n: int, epochs: int, cifar: str) -> dict[str, flo
     """Seconds an epoch of n points, after one to warm up, and the floor."""
     settings = {"source": "torchvision", "n": n, "n_test": 0}
     if architecture == "mlp":
-        prepared = data.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"])
+        prepared = datasets.prepare("mnist", settings, os.environ["AGOP_DNC_DATA"])
     else:
-        prepared = data.prepare("cifar10", settings | {"source": "npz", "path": cifar})
+        prepared = datasets.prepare("cifar10", settings | {"source": "npz", "path": cifar})
     arrays = prepared.arrays(torch.float32)
     x, Y = arrays.x_train.reshape(-1, *arrays.image_shape), signed_one_hot(arrays.y_train).float()
     network = networks.build(architecture, arrays.image_shape, Y.shape[1])

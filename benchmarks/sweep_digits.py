@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from agop_dnc import data, networks, training
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import networks, training
 
 # Architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy.
 # The paper's small scales start with a plateau that outlasts the few steps which 1,500 points give.
@@ -47,7 +48,7 @@ TRIED = [
 
 @torch.no_grad()
 def accuracies(
-    arrays: data.Arrays, architecture: str, init_scale: float, settings: training.Settings, seed: int = 0
+    arrays: datasets.Arrays, architecture: str, init_scale: float, settings: training.Settings, seed: int = 0
 ) -> list[float]:
     """Training accuracy at each snapshot, untrained first."""
     x = arrays.x_train.float().reshape(-1, *arrays.image_shape)
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("architectures", nargs="*", default=networks.ARCHITECTURES)
     wanted = parser.parse_args().architectures
     torch.set_num_threads(1)
-    arrays = data.prepare("digits", {"source": "sklearn", "n": 1500}).arrays()
+    arrays = datasets.prepare("digits", {"source": "sklearn", "n": 1500}).arrays()
     print("architecture,learning_rate,init_scale,momentum,batch_size,epochs,training_accuracies")
     for architecture, rate, scale, momentum, batch_size, epochs, looks in TRIED:
         if architecture not in wanted:

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from sweep_digits import reached
 
-from agop_dnc import data, networks, training
+from agop_dnc.data import datasets
+from agop_dnc.models import networks, training
 
 # Dataset, architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy, seed.
 TRIED = [
@@ -44,7 +45,7 @@ def main() -> None:
     for name, architecture, rate, scale, momentum, batch_size, epochs, looks, seed in TRIED:
         if architecture not in asked.architectures:
             continue
-        arrays = data.load(Path(asked.folder) / f"{name}.npz").arrays()
+        arrays = datasets.load(Path(asked.folder) / f"{name}.npz").arrays()
         settings = training.Settings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
         found = reached(arrays, architecture, scale, settings, seed)
         print(f"{name},{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{seed},{found}", flush=True)

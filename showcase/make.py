@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from agop_dnc import departures, instructions, provenance, reading, tables
+from agop_dnc import notes
+from agop_dnc.pipeline import instructions, provenance, tables
+from agop_dnc.studies.departures import departures
+from agop_dnc.studies.verdicts import notes as verdicts_notes
 
 HERE = Path(__file__).parent
 RESULTS, FIGURES = HERE.parent / "results" / "default", HERE.parent / "figures" / "default"
@@ -24,7 +27,7 @@ TABLES = (
 
 def markdown(table) -> str:
     """A table of short cells as Markdown."""
-    rows = [[reading.short(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy()]
+    rows = [[notes.short(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy()]
     lines = [list(map(str, table.columns)), ["---"] * table.shape[1], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -43,7 +46,7 @@ def page() -> str:
         "The rules, with the reason for each bound: [claims](../showcase/notebooks/claims.ipynb).",
     ]
     for picture in sorted(HERE.glob("figure_*.png")):
-        name = reading.figure_title(picture.stem)
+        name = notes.figure_title(picture.stem)
         parts += [
             f"## {name}",
             f"![{name}](../showcase/{picture.name})",
@@ -85,7 +88,7 @@ def predictions():
 
 def named(claims):
     """Rows of claims.csv with the claims' names for their numbers."""
-    return claims.assign(claim=[f"{n}. {reading.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")
+    return claims.assign(claim=[f"{n}. {verdicts_notes.CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")
 
 
 def checksums(folder):

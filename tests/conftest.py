@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from agop_dnc import data
+from agop_dnc.data import datasets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
@@ -47,7 +47,7 @@ def arrays(draw):
     """Three classes of 20 points in 8 dimensions, apart but overlapping, without test points."""
     y = torch.arange(3).repeat_interleave(20)
     X = draw(60, 8) + 3 * torch.nn.functional.one_hot(y, 8)
-    return data.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
+    return datasets.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
 
 
 @pytest.fixture(scope="session")

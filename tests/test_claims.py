@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-from agop_dnc import claims, findings, tables
-from agop_dnc.claims import CLAIMS
+from agop_dnc.pipeline import tables
+from agop_dnc.studies.verdicts import claims, findings
+from agop_dnc.studies.verdicts.claims import CLAIMS
 
 SIZES = {"even": [50] * 4, "uneven": [80, 60, 40, 20]}
 EMPTY = {

@@ -4,8 +4,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, SCHEMA
 
-from agop_dnc import config
 from agop_dnc.errors import UserError
+from agop_dnc.pipeline import config
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import sys
 
 import pandas as pd
 
-from agop_dnc import costs
+from agop_dnc.pipeline import costs
 
 
 def test_the_peak_is_what_the_process_really_held():
     """200 MB held for a moment are in the figure, however short they were held."""
-    code = "import numpy; from agop_dnc import costs as c; before = c.memory(); numpy.ones(25_000_000); print(before, c.memory())"
+    code = "import numpy; from agop_dnc.pipeline import costs as c; before = c.memory(); numpy.ones(25_000_000); print(before, c.memory())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = map(float, re.findall(r"'peak_memory_mb': ([\d.]+)", done.stdout))
     assert 195 < after - before < 210  # pages, and what numpy's allocator adds

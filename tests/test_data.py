@@ -14,7 +14,7 @@ import scipy.io
 import torch
 import torchvision
 
-from agop_dnc import data
+from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
 
 REAL = os.environ.get("AGOP_DNC_DATA")
@@ -35,7 +35,7 @@ def test_digits_are_the_first_n_ordered_by_class_and_the_rest_are_for_testing():
     from sklearn.datasets import load_digits
 
     raw = load_digits()
-    dataset = data.prepare("digits", {"source": "sklearn", "n": 1500})
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 1500})
     order = np.argsort(raw.target[:1500], kind="stable")
     np.testing.assert_array_equal(dataset.x_train[:, 0], raw.images[:1500][order])
     np.testing.assert_array_equal(dataset.y_train, np.sort(raw.target[:1500]))
@@ -44,7 +44,7 @@ def test_digits_are_the_first_n_ordered_by_class_and_the_rest_are_for_testing():
 
 
 def test_standardised_per_pixel_with_the_training_statistics():
-    dataset = data.prepare("digits", {"source": "sklearn", "n": 300})
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 300})
     arrays = dataset.arrays()
     flat = dataset.x_train.reshape(300, -1).astype(float)
     mean, std = flat.mean(0), flat.std(0, ddof=1)
@@ -59,7 +59,7 @@ def test_standardised_per_pixel_with_the_training_statistics():
 
 def test_npz_of_colour_images_is_channels_first_with_labels_from_zero(tmp_path, rng):
     settings, raw = write_npz(tmp_path / "mine.npz", rng)
-    dataset = data.prepare("mine", settings)
+    dataset = datasets.prepare("mine", settings)
     order = np.argsort(raw["y_train"], kind="stable")
     np.testing.assert_array_equal(dataset.x_train, raw["x_train"][order].transpose(0, 3, 1, 2))
     assert np.bincount(dataset.y_train).tolist() == [20, 10, 10]
@@ -70,21 +70,21 @@ def test_npz_of_colour_images_is_channels_first_with_labels_from_zero(tmp_path, 
 @pytest.mark.parametrize("shape", [(40, 6), (40, 5, 4), (40, 5, 4, 1)])
 def test_npz_of_vectors_and_grey_images(tmp_path, rng, shape):
     settings, _ = write_npz(tmp_path / "mine.npz", rng, x_train=rng.normal(size=shape), x_test=None, y_test=None)
-    dataset = data.prepare("mine", settings)
+    dataset = datasets.prepare("mine", settings)
     assert dataset.arrays().x_train.shape == (40, np.prod(shape[1:]))
     assert len(dataset.x_test) == 0
 
 
 def test_an_imbalanced_subset_takes_the_first_of_each_class():
     settings = {"source": "sklearn", "n": 1500, "per_class": list(range(20, 120, 10))}
-    dataset = data.prepare("few", settings)
+    dataset = datasets.prepare("few", settings)
     assert np.bincount(dataset.y_train).tolist() == settings["per_class"]
-    whole = data.prepare("all", {"source": "sklearn", "n": 1500})
+    whole = datasets.prepare("all", {"source": "sklearn", "n": 1500})
     np.testing.assert_array_equal(dataset.x_train[:20], whole.x_train[:20])
 
 
 def test_random_labels_are_drawn_afresh_for_each_seed_over_the_same_points():
-    dataset = data.prepare("digits", {"source": "sklearn", "n": 300})
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 300})
     first, second = dataset.with_random_labels(0), dataset.with_random_labels(1)
     for drawn in (first, second):
         assert (np.diff(drawn.y_train) >= 0).all()
@@ -95,11 +95,11 @@ def test_random_labels_are_drawn_afresh_for_each_seed_over_the_same_points():
 
 
 def test_a_saved_dataset_comes_back_and_equal_ones_are_equal_files(tmp_path):
-    dataset = data.prepare("digits", {"source": "sklearn", "n": 200})
-    data.save(dataset, tmp_path / "a.npz")
-    data.save(dataset, tmp_path / "b.npz")
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 200})
+    datasets.save(dataset, tmp_path / "a.npz")
+    datasets.save(dataset, tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    for name, array in vars(data.load(tmp_path / "a.npz")).items():
+    for name, array in vars(datasets.load(tmp_path / "a.npz")).items():
         np.testing.assert_array_equal(array, getattr(dataset, name))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
 
@@ -109,10 +109,10 @@ def test_a_saved_dataset_is_mapped_and_takes_the_disk_of_its_images(tmp_path, rn
     """50,000 colour images are 150 MB of uint8, with the two statistics of each pixel beside them."""
     x = rng.integers(0, 256, size=(300, 32, 32, 3)).astype(kind)
     settings, _ = write_npz(tmp_path / "mine.npz", rng, x_train=x, y_train=np.arange(300) % 3, x_test=None, y_test=None)
-    data.save(data.prepare("mine", settings), tmp_path / "saved.npz")
+    datasets.save(datasets.prepare("mine", settings), tmp_path / "saved.npz")
     labels, statistics, headers = 8 * 300, 2 * 8 * 3 * 32 * 32, 3000
     assert (tmp_path / "saved.npz").stat().st_size < x.nbytes + labels + statistics + headers
-    loaded = data.load(tmp_path / "saved.npz")
+    loaded = datasets.load(tmp_path / "saved.npz")
     assert isinstance(loaded.x_train, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         loaded.x_train[0] = 0
@@ -120,7 +120,7 @@ def test_a_saved_dataset_is_mapped_and_takes_the_disk_of_its_images(tmp_path, rn
 
 
 def test_single_precision_is_rounded_from_double(tmp_path):
-    dataset = data.prepare("digits", {"source": "sklearn", "n": 1500})
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 1500})
     single, double = dataset.arrays(torch.float32), dataset.arrays()
     assert single.x_train.dtype == torch.float32
     assert torch.equal(single.x_train, double.x_train.float())
@@ -142,7 +142,7 @@ def write_idx(folder, rng, train=60, test=20):
 
 def test_mnist_that_lies_there_is_read(tmp_path, rng):
     written = write_idx(tmp_path / "MNIST" / "raw", rng)
-    dataset = data.prepare("mnist", {"source": "torchvision", "n": 40}, tmp_path, download=False)
+    dataset = datasets.prepare("mnist", {"source": "torchvision", "n": 40}, tmp_path, download=False)
     images, labels = written["train"]
     order = np.argsort(labels[:40], kind="stable")
     np.testing.assert_array_equal(dataset.x_train[:, 0], images[:40][order])
@@ -173,12 +173,12 @@ def test_mnist_is_downloaded_and_checked(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
     settings = {"source": "torchvision", "n": 40}
     try:
-        assert len(data.prepare("mnist", settings, tmp_path / "root", download=True).x_train) == 40
+        assert len(datasets.prepare("mnist", settings, tmp_path / "root", download=True).x_train) == 40
         # A file that is not what it should be is refused.
         wrong = [(name, "0" * 32) for name, _ in resources]
         monkeypatch.setattr(torchvision.datasets.MNIST, "resources", wrong)
         with pytest.raises(UserError, match=r"dataset mnist: downloading to .* failed"):
-            data.prepare("mnist", settings, tmp_path / "other", download=True)
+            datasets.prepare("mnist", settings, tmp_path / "other", download=True)
     finally:
         server.shutdown()
         server.server_close()
@@ -195,7 +195,7 @@ def test_svhn_is_read_from_its_mat_files(tmp_path, rng, monkeypatch):
         if split == "train":
             train_x, train_y = x, y[:, 0] % 10
     monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", split_list)
-    dataset = data.prepare("svhn", {"source": "torchvision", "n": 30}, tmp_path, download=False)
+    dataset = datasets.prepare("svhn", {"source": "torchvision", "n": 30}, tmp_path, download=False)
     order = np.argsort(train_y, kind="stable")
     np.testing.assert_array_equal(dataset.x_train, train_x.transpose(3, 2, 0, 1)[order])
     assert len(dataset.x_test) == 12
@@ -230,7 +230,7 @@ def damaged(folder, rng):
 def test_arrays_that_cannot_be_meant_get_a_sentence(tmp_path, rng, change, settings, message):
     given, _ = write_npz(tmp_path / "mine.npz", rng, **change)
     with pytest.raises(UserError, match=message) as caught:
-        data.prepare("mine", given | settings)
+        datasets.prepare("mine", given | settings)
     assert str(caught.value).startswith("dataset mine: ")
 
 
@@ -240,21 +240,21 @@ def test_files_that_are_not_npz_get_a_sentence(tmp_path, rng):
     for content in (b"not a zip", b"", whole[: len(whole) // 2]):
         Path(settings["path"]).write_bytes(content)
         with pytest.raises(UserError, match="cannot be read as npz"):
-            data.prepare("mine", settings)
+            datasets.prepare("mine", settings)
 
 
 def test_missing_and_damaged_torchvision_data_get_a_sentence(tmp_path, rng):
     settings = {"source": "torchvision", "n": 40}
     for name in ("mnist", "cifar10", "svhn"):
         with pytest.raises(UserError, match=rf"dataset {name}: no whole copy .*data.download: true"):
-            data.prepare(name, settings, tmp_path / "empty", download=False)
+            datasets.prepare(name, settings, tmp_path / "empty", download=False)
     damaged(tmp_path, rng)
     with pytest.raises(UserError, match="no whole copy"):
-        data.prepare("mnist", settings, tmp_path, download=False)
+        datasets.prepare("mnist", settings, tmp_path, download=False)
 
 
 @pytest.mark.skipif(REAL is None, reason="AGOP_DNC_DATA names no folder with the real MNIST")
 def test_the_real_mnist():
-    dataset = data.prepare("mnist", {"source": "torchvision", "n": 2000}, REAL, download=False)
+    dataset = datasets.prepare("mnist", {"source": "torchvision", "n": 2000}, REAL, download=False)
     assert np.bincount(dataset.y_train).tolist() == [191, 220, 198, 191, 214, 180, 200, 224, 172, 210]
     assert torch.isfinite(dataset.arrays().x_train).all()

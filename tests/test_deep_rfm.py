@@ -6,11 +6,17 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
-from agop_dnc import data, deep_rfm, kernel_regression, kernels, metrics
-from agop_dnc.deep_rfm import DeepRFM, Settings
+from agop_dnc import labels
+from agop_dnc.collapse import metrics
+from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
-from agop_dnc.features import CosFeatures, ReLUFeatures, cos_features, relu_features
+from agop_dnc.kernels import radial, regression
+from agop_dnc.kernels.features import CosFeatures, ReLUFeatures, cos_features, relu_features
+from agop_dnc.models import deep_rfm
+from agop_dnc.models.deep_rfm import DeepRFM, Settings
+from agop_dnc.pipeline import forecasts
 from agop_dnc.randomness import generator
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
 
 def algorithm_1(X, Y, maps, bandwidth, scale):
@@ -38,7 +44,7 @@ def algorithm_1(X, Y, maps, bandwidth, scale):
 def test_layers_follow_algorithm_1(activation, scale, draw):
     X, y = draw(40, 6) + 1.0, torch.arange(40) % 3
     settings = Settings(depth=3, activation=activation, width=20, agop_scale=scale)
-    Y = deep_rfm.signed_one_hot(y)
+    Y = labels.signed_one_hot(y)
     fitted = [layer for layer, _, _ in deep_rfm.layers(X, Y, settings)]
     expected = algorithm_1(X, Y, [layer.features for layer in fitted], settings.bandwidth, scale)
     for layer, (x, tilde, phi) in zip(fitted, expected, strict=True):
@@ -65,9 +71,9 @@ def test_transform_of_the_training_points_is_what_the_layers_saw(draw):
 
 def test_the_predictor_interpolates_and_says_how_well(draw):
     X, y = draw(30, 5), torch.arange(30) % 3
-    layer, _, _ = next(deep_rfm.layers(X, deep_rfm.signed_one_hot(y), Settings(depth=1, width=8)))
+    layer, _, _ = next(deep_rfm.layers(X, labels.signed_one_hot(y), Settings(depth=1, width=8)))
     predictor = layer.predictor
-    off = (predictor(X) - deep_rfm.signed_one_hot(y)).abs().max()
+    off = (predictor(X) - labels.signed_one_hot(y)).abs().max()
     assert predictor.ridge_used == 0
     assert off < 1e-12
     assert abs(off - predictor.interpolation_error) < 1e-13
@@ -76,8 +82,8 @@ def test_the_predictor_interpolates_and_says_how_well(draw):
 def test_a_kernel_matrix_that_is_singular_is_solved_with_the_least_ridge_that_does(draw):
     X = draw(40, 5)
     X[20:] = X[:20]  # every point twice, with the same label
-    Y = deep_rfm.signed_one_hot(torch.arange(40) % 20 % 2)
-    predictor, _ = kernel_regression.fit_predictor(kernels.Gaussian(2.0), deep_rfm.normalised(X), Y, 0.0)
+    Y = labels.signed_one_hot(torch.arange(40) % 20 % 2)
+    predictor, _ = regression.fit_predictor(radial.Gaussian(2.0), deep_rfm.normalised(X), Y, 0.0)
     smallest = 40 * torch.finfo(torch.float64).eps
     assert predictor.ridge_used in [smallest * 10**power for power in range(4)]
     assert predictor.interpolation_error < 1e-6
@@ -85,20 +91,20 @@ def test_a_kernel_matrix_that_is_singular_is_solved_with_the_least_ridge_that_do
 
 def test_a_given_ridge_is_used(draw):
     X, y = deep_rfm.normalised(draw(20, 4)), torch.arange(20) % 2
-    predictor, _ = kernel_regression.fit_predictor(kernels.Laplace(2.0), X, deep_rfm.signed_one_hot(y), 0.1)
+    predictor, _ = regression.fit_predictor(radial.Laplace(2.0), X, labels.signed_one_hot(y), 0.1)
     K = torch.exp(-(X[:, None] - X).square().sum(-1).sqrt() / 2)
-    expected = torch.linalg.solve(K + 0.1 * torch.eye(20, dtype=torch.float64), deep_rfm.signed_one_hot(y))
+    expected = torch.linalg.solve(K + 0.1 * torch.eye(20, dtype=torch.float64), labels.signed_one_hot(y))
     assert predictor.ridge_used == 0.1
     torch.testing.assert_close(predictor.alpha, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_float32_follows_float64(draw):
     X, y = draw(90, 8) + 2 * torch.eye(8, dtype=torch.float64)[torch.arange(90) % 3], torch.arange(90) % 3
-    arrays = data.Arrays(X, y, X[:0], y[:0], (1, 1, 8))
+    arrays = datasets.Arrays(X, y, X[:0], y[:0], (1, 1, 8))
 
     def curve(precision):
         settings = Settings(depth=6, width=64, precision=precision)
-        rows = [row for part in deep_rfm.measure(arrays, settings, 0) for row in part.rows]
+        rows = [row for part in deep_rfm_rows.measure(arrays, settings, 0) for row in part.rows]
         return torch.tensor([row["value"] for row in rows if row["metric"] == "nc1" and row["component"] == "agop"])
 
     # NC1 falls by orders of magnitude over these layers; were distances to cancel, float32 would stop.
@@ -134,8 +140,8 @@ def test_cos_features_approximate_the_l1_laplacian_kernel(draw):
 
 def test_measured_rows_are_those_of_the_metrics(draw):
     X, y = draw(30, 5), torch.arange(30) % 3
-    arrays = data.Arrays(X, y, draw(7, 5, seed=1), torch.arange(7) % 3, (1, 1, 5))
-    measured = list(deep_rfm.measure(arrays, Settings(depth=2, width=16), 0, gram_layers=[1, 2]))
+    arrays = datasets.Arrays(X, y, draw(7, 5, seed=1), torch.arange(7) % 3, (1, 1, 5))
+    measured = list(deep_rfm_rows.measure(arrays, Settings(depth=2, width=16), 0, gram_layers=[1, 2]))
     values = {(r["layer"], r["component"], r["metric"]): r["value"] for part in measured for r in part.rows}
     model = DeepRFM(Settings(depth=2, width=16), 0).fit(X, y)
     second = model.layers[1]
@@ -169,10 +175,10 @@ def test_an_unfitted_model_says_so(draw):
 
 
 def test_too_large_a_kernel_is_refused_with_the_numbers():
-    needed = deep_rfm.forecast_bytes(50_000, 784, 0, Settings())
+    needed = forecasts.deep_rfm_bytes(50_000, 784, 0, Settings().width, Settings().precision)
     assert needed > 2 * 8 * 50_000**2
     with pytest.raises(UserError, match=r"50,000 points needs about 38\.8 GiB .* 8\.0 GiB .* smaller n .* float32"):
-        deep_rfm.check_memory(needed, 8 * 2**30, 50_000, "float64")
+        forecasts.check_memory(needed, 8 * 2**30, 50_000, "float64")
 
 
 def test_deep_collapse_of_few_points_goes_on_to_the_last_layer(draw):
@@ -182,9 +188,7 @@ def test_deep_collapse_of_few_points_goes_on_to_the_last_layer(draw):
     for seed in range(2):
         values = [
             metrics.nc1(agop_features, y)
-            for _, agop_features, _ in deep_rfm.layers(
-                X, deep_rfm.signed_one_hot(y), Settings(depth=20, width=256), seed
-            )
+            for _, agop_features, _ in deep_rfm.layers(X, labels.signed_one_hot(y), Settings(depth=20, width=256), seed)
         ]
         assert all(math.isfinite(value) for value in values)
         assert values[-1] < 1e-6 * values[0]

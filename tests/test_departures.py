@@ -8,9 +8,16 @@ import pandas as pd
 import pytest
 import torch
 
-from agop_dnc import data, deep_rfm, departure_runs, departures, kernels, tables
-from agop_dnc.deep_rfm import Settings, signed_one_hot
-from agop_dnc.features import arc_cosine_kernel, sampled_kernel
+from agop_dnc.data import datasets
+from agop_dnc.kernels import radial
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import deep_rfm
+from agop_dnc.models.deep_rfm import Settings
+from agop_dnc.pipeline import tables
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
+from agop_dnc.studies.departures import departures
+from agop_dnc.studies.departures import rows as departures_rows
+from agop_dnc.studies.feature_kernel.arc_cosine import arc_cosine_kernel, sampled_kernel
 
 SETTINGS = Settings(depth=3, width=24)
 
@@ -19,7 +26,7 @@ def test_the_loop_with_expanded_distances_is_deep_rfm_but_for_them(arrays):
     # In float64 the distances agree to 1e-8 of points that are apart, and so do the layers.
     Y = signed_one_hot(arrays.y_train)
     expected = deep_rfm.layers(arrays.x_train, Y, SETTINGS, seed=3)
-    got = departure_runs.expanded_deep_rfm(arrays.x_train, Y, SETTINGS, seed=3)
+    got = departures_rows.expanded_deep_rfm(arrays.x_train, Y, SETTINGS, seed=3)
     for agop_features, (_, wanted, _) in zip(got, expected, strict=True):
         torch.testing.assert_close(agop_features, wanted, rtol=1e-6, atol=1e-7)
 
@@ -27,13 +34,13 @@ def test_the_loop_with_expanded_distances_is_deep_rfm_but_for_them(arrays):
 def test_expanded_distances_cancel_where_the_others_do_not(draw):
     X = draw(30, 8).float()
     X[1] = X[0] + 1e-4 * torch.ones(8)
-    near = float(kernels.distances(X)[0, 1])
+    near = float(radial.distances(X)[0, 1])
     assert near == pytest.approx(1e-4 * math.sqrt(8), rel=1e-2)
-    expanded = departure_runs.expanded_distances(X)
+    expanded = departures_rows.expanded_distances(X)
     assert abs(float(expanded[0, 1]) - near) > 0.1 * near
     apart = ~torch.eye(30, dtype=torch.bool)
     apart[0, 1] = apart[1, 0] = False
-    torch.testing.assert_close(expanded[apart], kernels.distances(X)[apart], rtol=1e-4, atol=0)
+    torch.testing.assert_close(expanded[apart], radial.distances(X)[apart], rtol=1e-4, atol=0)
 
 
 def curve(rows, **wanted):
@@ -41,33 +48,33 @@ def curve(rows, **wanted):
 
 
 def nc1_by_layer(arrays, settings):
-    measured = deep_rfm.measure(arrays, settings, seed=0)
+    measured = deep_rfm_rows.measure(arrays, settings, seed=0)
     rows = [row for one in measured for row in one.rows]
     return [row["value"] for row in rows if (row["component"], row["metric"]) == ("agop", "nc1")]
 
 
 def test_deep_rfm_departures_switch_one_setting(arrays):
     cosines = replace(SETTINGS, activation="cos")
-    ridge = list(departure_runs.of_ridge(arrays, SETTINGS, 0))
+    ridge = list(departures_rows.of_ridge(arrays, SETTINGS, 0))
     own = [row for row in ridge if row["quantity"] == "NC1 of M½X, ReLU"]
     assert curve(own, variant="released") == nc1_by_layer(arrays, replace(SETTINGS, ridge=1e-3))
     assert len({row["quantity"] for row in ridge}) == 2
-    width = departure_runs.of_width(arrays, cosines, 0)
+    width = departures_rows.of_width(arrays, cosines, 0)
     assert curve(width, variant="released") == nc1_by_layer(arrays, replace(cosines, width=8))
-    scale = list(departure_runs.of_agop_scale(arrays, cosines, 0))
+    scale = list(departures_rows.of_agop_scale(arrays, cosines, 0))
     assert curve(scale, variant="released") == nc1_by_layer(arrays, replace(cosines, agop_scale="max"))
     assert curve(scale, variant="Algorithm 1") == nc1_by_layer(arrays, replace(cosines, agop_scale="sum"))
-    precision = list(departure_runs.of_precision(arrays, SETTINGS, 0))
+    precision = list(departures_rows.of_precision(arrays, SETTINGS, 0))
     assert curve(precision, variant="float32") == nc1_by_layer(arrays, replace(SETTINGS, precision="float32"))
 
 
 def test_table_departures_are_arithmetic(arrays):
     rows = [
         {"dataset": "d", "activation": "relu", "seed": 0} | row
-        for measured in deep_rfm.measure(arrays, SETTINGS, seed=0)
+        for measured in deep_rfm_rows.measure(arrays, SETTINGS, seed=0)
         for row in measured.rows
     ]
-    found = list(departure_runs.of_tables(pd.DataFrame(rows, columns=tables.DEEP_RFM), 3))
+    found = list(departures_rows.of_tables(pd.DataFrame(rows, columns=tables.DEEP_RFM), 3))
     paper, released = (curve(found, departure=1, variant=variant) for variant in ("paper", "released"))
     np.testing.assert_allclose(np.array(paper) / np.array(released), 3)
     norm, mean = (curve(found, departure=4, variant=variant) for variant in ("paper", "released"))
@@ -76,10 +83,10 @@ def test_table_departures_are_arithmetic(arrays):
 
 def test_momentum_departure_resets_the_velocity(tmp_path, draw):
     x, y = draw(24, 1, 2, 4), torch.arange(24) % 3
-    dataset = data.Dataset(x.numpy(), y.numpy(), x.numpy(), y.numpy(), np.zeros((1, 2, 4)), np.ones((1, 2, 4)))
+    dataset = datasets.Dataset(x.numpy(), y.numpy(), x.numpy(), y.numpy(), np.zeros((1, 2, 4)), np.ones((1, 2, 4)))
     training = {"epochs": 3, "learning_rate": 0.1, "momentum": 0.0, "batch_size": 8, "measure_every": 2}
     rows = list(
-        departure_runs.of_mlp(dataset, training, {"hidden_layers": 2, "width": 8, "init_scale": 1.0}, 0, tmp_path)
+        departures_rows.of_mlp(dataset, training, {"hidden_layers": 2, "width": 8, "init_scale": 1.0}, 0, tmp_path)
     )
     assert {row["departure"] for row in rows} == {6, 9, 10}
     carried, reset = curve(rows, departure=9, variant="paper"), curve(rows, departure=9, variant="released")
@@ -91,12 +98,12 @@ def test_momentum_departure_resets_the_velocity(tmp_path, draw):
 
 
 def test_a_balanced_dataset_has_one_centre(arrays):
-    even, uneven = curve(departure_runs.of_centre(arrays, SETTINGS, 0), variant="released")
+    even, uneven = curve(departures_rows.of_centre(arrays, SETTINGS, 0), variant="released")
     assert even < 1e-10 < 1e-3 < uneven
 
 
 def test_kappa_as_printed_stops_and_the_exact_one_does_not():
-    rows = list(departure_runs.of_kappa())
+    rows = list(departures_rows.of_kappa())
     # By hand: with λ_map = 1, λ̂ = 1e-3, n = 20 the floors are n (1/κ · (n+1)²/(n+1+λ̂)² − 1).
     shrunk = (21 / 21.001) ** 2
     for variant, kappa in (("paper", 1 - 4e-3), ("Lemma C.2", 1 - 2e-3 / 21)):

@@ -9,9 +9,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from agop_dnc import data, deep_rfm, devices, measure, networks, steps, training
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import deep_rfm, networks, sgd, training
+from agop_dnc.pipeline import forecasts
+from agop_dnc.pipeline.device import TF32, free_gpu, select_device
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
 CPU = torch.device("cpu")
 
@@ -23,7 +27,7 @@ def device(request):
         pytest.skip("there is no GPU here")
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32
-    yield devices.select(request.param, 1, "none")
+    yield select_device(request.param, 1, "none")
     torch.use_deterministic_algorithms(False)
     cudnn.allow_tf32, matmul.allow_tf32 = before
 
@@ -34,11 +38,13 @@ def points():
     y = torch.arange(3).repeat_interleave(40)
     x = torch.randn(120, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x[:, :3] += 4 * torch.nn.functional.one_hot(y)
-    return data.Arrays(x[::2], y[::2], x[1::2], y[1::2], (3, 10, 10))
+    return datasets.Arrays(x[::2], y[::2], x[1::2], y[1::2], (3, 10, 10))
 
 
 def fitted(arrays, settings):
-    return [row | {"layer": part.layer} for part in deep_rfm.measure(arrays, settings, 0, [1, 2]) for row in part.rows]
+    return [
+        row | {"layer": part.layer} for part in deep_rfm_rows.measure(arrays, settings, 0, [1, 2]) for row in part.rows
+    ]
 
 
 @pytest.mark.parametrize("activation", ["relu", "cos"])
@@ -75,7 +81,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
 ):
     # 60 points in batches of 25: two that are recorded on a GPU, and a shorter one.
     network, x, losses = trained(architecture, points, device, momentum, tmp_path / "first")
-    table = measure.measure(network, x, points.y_train.to(device), networks.hidden_names(network))
+    table = network.measure(network, x, points.y_train.to(device), networks.hidden_names(network))
     _, _, again = trained(architecture, points, device, momentum, tmp_path / "again")
     assert again == losses
     for epoch, path in training.snapshots(tmp_path / "first").items():
@@ -85,7 +91,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
     other, x, expected = trained(architecture, points, CPU, momentum, tmp_path / "cpu")
     # In float64, sums in another order; batch normalisation over ten points magnifies that.
     assert losses == pytest.approx(expected, rel=1e-6)
-    reference = measure.measure(other, x, points.y_train, networks.hidden_names(other))
+    reference = network.measure(other, x, points.y_train, networks.hidden_names(other))
     assert table.drop(columns="value").equals(reference.drop(columns="value"))
     assert table.value.to_numpy() == pytest.approx(reference.value.to_numpy(), rel=1e-4, abs=1e-5)
 
@@ -94,7 +100,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_memory_of_a_deep_rfm_on_a_gpu_is_forecast():
     """On a CPU it is the process's peak that is compared: tests/test_forecasts.py."""
-    device = devices.select("cuda", 1)
+    device = select_device("cuda", 1)
     n, d = 10_000, 784
     settings = deep_rfm.Settings(depth=2)
     y = (torch.arange(n) * 10 // n).to(device)
@@ -102,10 +108,10 @@ def test_memory_of_a_deep_rfm_on_a_gpu_is_forecast():
     x[:, :10] += 4 * torch.nn.functional.one_hot(y)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    for _ in deep_rfm.measure(data.Arrays(x, y, x[:0], y[:0], (1, 28, 28)), settings, 0):
+    for _ in deep_rfm_rows.measure(datasets.Arrays(x, y, x[:0], y[:0], (1, 28, 28)), settings, 0):
         pass
     peak = torch.cuda.max_memory_reserved(device) - before
-    assert peak == pytest.approx(deep_rfm.forecast_bytes(n, d, 0, settings), rel=0.15)
+    assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, d, 0, settings.width, settings.precision), rel=0.15)
 
 
 class Recorder(TorchDispatchMode):
@@ -166,11 +172,11 @@ def test_a_recorded_step_is_the_step(points, architecture, momentum):
 
     def run(record):
         network = networks.build(architecture, (3, 10, 10), 3, hidden_layers=2, width=20, init_scale=1.0).double()
-        velocity = steps.Velocity(network, momentum)
+        velocity = sgd.Velocity(network, momentum)
         velocity._lazy = False  # as on a GPU
-        step = steps.stepper(network, velocity, x, Y, 0.02, 20)
+        step = sgd.stepper(network, velocity, x, Y, 0.02, 20)
         state = [*network.state_dict().values(), *velocity.tensors]
-        used = steps.recorded(step, torch.arange(20), state) if record else step
+        used = sgd.recorded(step, torch.arange(20), state) if record else step
         losses = [float(used(batch)) for batch in torch.arange(60).flip(0).split(20) for _ in range(2)]
         return losses, state
 
@@ -192,47 +198,47 @@ def test_average_pooling_is_pytorchs():
 
 def test_jobs_take_gpus_of_their_own_and_give_them_back(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(devices, "_held", [])
-    code = "import sys; from agop_dnc import devices; print(devices.free_gpu(3, sys.argv[1]), flush=True); sys.stdin.read()"
+    monkeypatch.setattr("agop_dnc.pipeline.device._held", [])
+    code = "import sys; from agop_dnc.pipeline.device import free_gpu; print(free_gpu(3, sys.argv[1]), flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as first:
         assert first.stdout.readline() == "0\n"
         with subprocess.Popen(command, **pipes) as second:
             assert second.stdout.readline() == "1\n"
-            assert devices.free_gpu(3, tmp_path) == 2
-            assert devices.free_gpu(3, tmp_path) == 0  # more jobs than GPUs: they share
+            assert free_gpu(3, tmp_path) == 2
+            assert free_gpu(3, tmp_path) == 0  # more jobs than GPUs: they share
             second.kill()
-    assert [devices.free_gpu(3, tmp_path) for _ in range(2)] == [0, 1]
-    for lock in devices._held:
+    assert [free_gpu(3, tmp_path) for _ in range(2)] == [0, 1]
+    for lock in device._held:
         lock.close()
 
 
 def test_one_gpu_or_a_schedulers_choice_needs_no_lock(tmp_path, monkeypatch):
-    assert devices.free_gpu(1, tmp_path) == 0
+    assert free_gpu(1, tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(devices, "_held", [])
+    monkeypatch.setattr("agop_dnc.pipeline.device._held", [])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    assert [devices.free_gpu(2, tmp_path) for _ in range(2)] == [0, 1]
+    assert [free_gpu(2, tmp_path) for _ in range(2)] == [0, 1]
     assert sorted(path.name.split(".")[0] for path in tmp_path.iterdir()) == ["agop_dnc_gpu_5", "agop_dnc_gpu_7"]
-    for lock in devices._held:
+    for lock in device._held:
         lock.close()
 
 
 def test_a_gpu_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="PyTorch sees no GPU; set device: cpu or auto"):
-        devices.select("cuda", 1)
+        select_device("cuda", 1)
     torch.use_deterministic_algorithms(False)
 
 
 def test_tf32_is_as_asked_and_by_default_as_pytorch_has_it():
     default = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
-        for tf32, expected in devices.TF32.items():
-            devices.select("cpu", 1, tf32)
+        for tf32, expected in TF32.items():
+            select_device("cpu", 1, tf32)
             assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == expected
-        assert devices.TF32["convolutions"] == (True, False)
+        assert TF32["convolutions"] == (True, False)
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = default
         torch.use_deterministic_algorithms(False)

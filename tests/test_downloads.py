@@ -25,7 +25,7 @@ import pytest
 import scipy.io
 import torchvision.datasets as known
 
-from agop_dnc import data, downloads
+from agop_dnc.data import datasets, downloads
 from agop_dnc.errors import UserError
 
 # torchvision keeps answers of HTTP that are errors, with their sockets, until they are garbage.
@@ -161,7 +161,7 @@ def mirror(rng, monkeypatch):
 
 
 def prepare(root, name, download=True):
-    return data.prepare(name, {"source": "torchvision", "n": TRAIN}, root, download=download)
+    return datasets.prepare(name, {"source": "torchvision", "n": TRAIN}, root, download=download)
 
 
 def is_whole(dataset):
@@ -334,7 +334,7 @@ VICTIM = """
 import json, os, pathlib, signal, sys
 import torchvision.datasets as known
 from torchvision.datasets import utils
-from agop_dnc import data
+from agop_dnc.data import datasets
 
 mirror, resources, root, point = json.loads(sys.argv[1])
 known.MNIST.mirrors, known.MNIST.resources = [mirror], resources
@@ -362,7 +362,7 @@ if point == "unpacking":
     utils._decompress = unpack_three_and_a_half
 if point == "moving":
     os.replace = move_three
-data.prepare("mnist", {"source": "torchvision", "n": 40}, root, download=True)
+datasets.prepare("mnist", {"source": "torchvision", "n": 40}, root, download=True)
 """
 
 

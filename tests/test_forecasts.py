@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from agop_dnc import deep_rfm, forecasts
+from agop_dnc.models import deep_rfm
+from agop_dnc.pipeline import forecasts
 
 SETTINGS = {"precision": "float64", "width": 1024, "depth": 20}
 TRAINED = {"epochs": 10, "measure_every": 5, "hidden_layers": 5, "width": 512}
@@ -14,7 +15,7 @@ TRAINED = {"epochs": 10, "measure_every": 5, "hidden_layers": 5, "width": 512}
 def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
     needed = forecasts.deep_rfm_bytes(50_000, 784, 0, 1024, 8)
     assert 2 * 50_000**2 * 8 < needed < 2.2 * 50_000**2 * 8
-    assert deep_rfm.forecast_bytes(50_000, 784, 0, deep_rfm.Settings()) == needed
+    assert forecasts.deep_rfm_bytes(50_000, 784, 0, deep_rfm.Settings().width, deep_rfm.Settings().precision) == needed
     assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
 
 
@@ -23,7 +24,11 @@ def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
 FIT = """
 import sys
 import torch
-from agop_dnc import costs, data, deep_rfm
+from agop_dnc.data import datasets
+from agop_dnc.models import deep_rfm
+from agop_dnc.pipeline import costs
+from agop_dnc.pipeline import forecasts
+from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 n, precision = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
 settings = deep_rfm.Settings(depth=1, width=512, precision=precision)
@@ -32,7 +37,7 @@ for points in (300, n):
     y = torch.arange(points) * 10 // points
     x = torch.randn(points, 256, dtype=torch.float64)
     x[:, :10] += 4 * torch.nn.functional.one_hot(y)
-    for _ in deep_rfm.measure(data.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), settings, 0):
+    for _ in deep_rfm_rows.measure(datasets.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), settings, 0):
         pass
 print(costs.memory()["peak_memory_mb"] - before)
 """

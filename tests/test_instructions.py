@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agop_dnc import instructions
 from agop_dnc.errors import UserError
+from agop_dnc.pipeline import instructions
 
 TABLES = [f"results/test/tables/{name}.csv" for name in ("deep_rfm", "networks", "nfa", "training")]
 # What MKL and the C library may use at most; the second is a processor without AVX-512.

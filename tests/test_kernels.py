@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
-from agop_dnc import agop, kernels
-from agop_dnc.kernels import Gaussian, Laplace
+from agop_dnc.kernels import agop, radial
+from agop_dnc.kernels.radial import Gaussian, Laplace
 
 KERNELS = [Laplace(2.0), Gaussian(1.5)]
 
@@ -47,7 +47,7 @@ def test_agop_equals_autograd(kernel, N, d, coincident, way, draw, monkeypatch):
 def test_agop_is_the_same_whatever_the_chunks(kernel, draw, monkeypatch):
     X, alpha = draw(50, 6), draw(50, 4, seed=1)
     whole = agop.kernel_agop(kernel, X, alpha)
-    monkeypatch.setattr(kernels, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(radial, "_CHUNK_BYTES", 1000)
     torch.testing.assert_close(agop.kernel_agop(kernel, X, alpha), whole, rtol=1e-12, atol=1e-14)
 
 
@@ -82,9 +82,9 @@ def collapsed(draw, spread, N=60, d=20, K=3):
 def test_distances_do_not_cancel(spread, draw):
     X = collapsed(draw, spread)
     exact = (X[:, None] - X).square().sum(-1).sqrt()
-    error = ((kernels.distances(X) - exact).abs() / exact.clamp(min=1e-300)).max()
+    error = ((radial.distances(X) - exact).abs() / exact.clamp(min=1e-300)).max()
     assert error < 1e-7
-    cross = ((kernels.distances(X[:7], X) - exact[:7]).abs() / exact[:7].clamp(min=1e-300)).nan_to_num().max()
+    cross = ((radial.distances(X[:7], X) - exact[:7]).abs() / exact[:7].clamp(min=1e-300)).nan_to_num().max()
     assert cross < 1e-7
 
 
@@ -92,29 +92,29 @@ def test_distances_do_not_cancel(spread, draw):
 def test_float32_distances_are_right_to_rounding(spread, draw):
     X = collapsed(draw, spread).float()
     exact = (X.double()[:, None] - X.double()).square().sum(-1).sqrt()
-    error = ((kernels.distances(X).double() - exact).abs() / exact.clamp(min=1e-300)).max()
+    error = ((radial.distances(X).double() - exact).abs() / exact.clamp(min=1e-300)).max()
     assert error < 2e-7  # twice float32's eps, and the promised 1e-7
 
 
 def test_coincident_points_are_at_distance_zero(draw):
     X = draw(20, 6)
     X[11] = X[2]
-    r = kernels.distances(X)
+    r = radial.distances(X)
     assert r[11, 2] == 0
     assert (r.diagonal() == 0).all()
-    assert (kernels.distances(X[2:3], X)[0, [2, 11]] == 0).all()
+    assert (radial.distances(X[2:3], X)[0, [2, 11]] == 0).all()
 
 
 def test_chunks_of_distances_fit_together(draw, monkeypatch):
     X = collapsed(draw, 1e-6)
-    whole = kernels.distances(X)
-    monkeypatch.setattr(kernels, "_CHUNK_BYTES", 8 * 60 * 7)
-    torch.testing.assert_close(kernels.distances(X), whole, rtol=1e-7, atol=0)
+    whole = radial.distances(X)
+    monkeypatch.setattr(radial, "_CHUNK_BYTES", 8 * 60 * 7)
+    torch.testing.assert_close(radial.distances(X), whole, rtol=1e-7, atol=0)
 
 
 def test_distances_refuse_points_of_different_dimension(draw):
     with pytest.raises(ValueError, match="n×d and m×d"):
-        kernels.distances(draw(3, 2), draw(3, 4))
+        radial.distances(draw(3, 2), draw(3, 4))
 
 
 def test_agop_refuses_shapes_that_do_not_agree(draw):

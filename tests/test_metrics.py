@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agop_dnc import metrics
+from agop_dnc.collapse import metrics
 
 
 def simplex(K, d):

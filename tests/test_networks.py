@@ -5,9 +5,13 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
-from agop_dnc import agop, measure, metrics, networks, outer_products, steps, training
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.collapse import gradients, metrics
+from agop_dnc.collapse.layer_agop import LayerAgop, nfa_correlation, random_frame
+from agop_dnc.collapse.network import ablation_rows, gradient_outer_products, measure
 from agop_dnc.errors import UserError
+from agop_dnc.kernels.agop import matrix_sqrt
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import networks, sgd, training
 from agop_dnc.randomness import generator
 
 SHAPES = {"mlp": (1, 8, 8), "resnet18": (1, 8, 8), "vgg11": (3, 8, 8)}
@@ -115,7 +119,7 @@ def test_a_velocity_that_is_reset_starts_from_zero_in_every_epoch(momentum, tmp_
 
 def test_velocities_are_the_same_however_far_their_decay_is_put_off():
     network = small("mlp")
-    velocity, plain = steps.Velocity(network, 0.1), torch.zeros(60, dtype=torch.float64)
+    velocity, plain = sgd.Velocity(network, 0.1), torch.zeros(60, dtype=torch.float64)
     for step in range(20):
         gradient = torch.randn(60, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
         velocity.decay()
@@ -203,24 +207,24 @@ def layer_agops_by_autograd(network, x):
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 def test_agops_of_all_layers_equal_those_of_jacobians(architecture, dtype, tolerance, monkeypatch):
-    monkeypatch.setattr(measure, "CHUNK", 10)
+    monkeypatch.setattr("agop_dnc.collapse.network.CHUNK", 10)
     network, (x, y) = small(architecture, dtype, width=12), images(architecture, dtype=dtype)
     if architecture == "vgg11":  # Jacobians with respect to 8192 inputs would take minutes
         network.backbone = nn.Sequential(network.backbone, nn.Linear(8192, 30, bias=False, dtype=dtype))
         network.head[0] = nn.Linear(30, 12, bias=False, dtype=dtype)
     names = [f"head.{i}" for i in (0, 2, 4)]
-    S = measure.gradient_outer_products(network.eval(), x, y, names)
+    S = gradient_outer_products(network.eval(), x, y, names)
     for layer, s, expected in zip(
         networks.hidden_linear_layers(network.head), S, layer_agops_by_autograd(network, x), strict=True
     ):
-        got = agop.LayerAgop(layer.weight.detach(), s)
+        got = LayerAgop(layer.weight.detach(), s)
         assert (got.matrix - expected).norm() / expected.norm() < tolerance
         nfm = (layer.weight.T @ layer.weight).detach()
-        root = agop.matrix_sqrt(expected.double())
+        root = matrix_sqrt(expected.double())
         # A root takes the root of rounding in eigenvalues that are zero.
         loose = {torch.float64: 1e-6, torch.float32: 1e-3}[dtype]
-        assert got.correlations()["sqrt_agop"] == pytest.approx(agop.nfa_correlation(nfm, root), abs=loose)
-        assert got.correlations()["agop"] == pytest.approx(agop.nfa_correlation(nfm, expected), abs=10 * tolerance)
+        assert got.correlations()["sqrt_agop"] == pytest.approx(nfa_correlation(nfm, root), abs=loose)
+        assert got.correlations()["agop"] == pytest.approx(nfa_correlation(nfm, expected), abs=10 * tolerance)
 
 
 @pytest.mark.parametrize("every", [1, 4])  # with the second, three units of four are off at every point
@@ -231,29 +235,29 @@ def test_the_written_out_recursion_is_autograds(every):
         for layer in layers[1:]:
             off = torch.arange(64) % every != 0
             layer.weight[off] = -layer.weight[off].abs()
-    assert outer_products.relu_stack(network, layers) == [*layers, network.head[-1]]
+    assert gradients.relu_stack(network, layers) == [*layers, network.head[-1]]
     h, preactivations = x.flatten(1), []
     for layer in layers:
         preactivations.append(layer(h))
         h = preactivations[-1].relu()
     assert all(0 < (z > 0).any(0).sum() <= 64 // every for z in preactivations[1:])
-    got = outer_products.of_stack([*layers, network.head[-1]], preactivations)
-    for s, expected in zip(got, outer_products.by_autograd(network.head[-1](h), preactivations), strict=True):
+    got = gradients.of_stack([*layers, network.head[-1]], preactivations)
+    for s, expected in zip(got, gradients.by_autograd(network.head[-1](h), preactivations), strict=True):
         torch.testing.assert_close(s, expected, rtol=1e-10, atol=1e-14)
 
 
 def test_networks_that_end_otherwise_are_left_to_autograd():
     layers = [nn.Linear(4, 5), nn.Linear(5, 5)]
     readout = nn.Linear(5, 3)
-    assert outer_products.relu_stack(nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), readout), layers)
+    assert gradients.relu_stack(nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), readout), layers)
     for others in (
         [layers[0], nn.Tanh(), layers[1], nn.ReLU(), readout],
         [layers[0], layers[1], nn.ReLU(), readout],
         [layers[0], nn.ReLU(), layers[1], nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), readout],
         [layers[0], nn.ReLU(), layers[1], nn.ReLU(), readout, nn.ReLU()],
     ):
-        assert outer_products.relu_stack(nn.Sequential(*others), layers) is None
-    assert outer_products.relu_stack(nn.ModuleList(layers), layers) is None
+        assert gradients.relu_stack(nn.Sequential(*others), layers) is None
+    assert gradients.relu_stack(nn.ModuleList(layers), layers) is None
 
 
 def test_nfa_correlation_is_pearsons(draw):
@@ -261,19 +265,19 @@ def test_nfa_correlation_is_pearsons(draw):
 
     A, B = draw(6, 6), draw(6, 6, seed=1)
     expected = np.corrcoef(A.flatten(), B.flatten())[0, 1]
-    assert agop.nfa_correlation(A, B) == pytest.approx(expected, rel=1e-12)
+    assert nfa_correlation(A, B) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_rotated_null_is_the_correlation_with_rotated_eigenvectors(draw):
     W, delta = draw(4, 9), draw(20, 4, seed=1)
     S = delta.T @ delta
-    layer = agop.LayerAgop(W, S)
-    frame = agop.random_frame(9, 4, generator(0, "null"))
+    layer = LayerAgop(W, S)
+    frame = random_frame(9, 4, generator(0, "null"))
     torch.testing.assert_close(frame.T @ frame, torch.eye(4, dtype=torch.float64))
     values = torch.linalg.eigvalsh(W.T @ S @ W)[-4:].clamp(min=0)
     expected = {
-        "sqrt_agop": agop.nfa_correlation(W.T @ W, frame @ torch.diag(values.sqrt()) @ frame.T),
-        "agop": agop.nfa_correlation(W.T @ W, frame @ torch.diag(values) @ frame.T),
+        "sqrt_agop": nfa_correlation(W.T @ W, frame @ torch.diag(values.sqrt()) @ frame.T),
+        "agop": nfa_correlation(W.T @ W, frame @ torch.diag(values) @ frame.T),
     }
     got = layer.null_correlations(frame)
     assert got == pytest.approx(expected, rel=1e-8)
@@ -285,9 +289,9 @@ def values_of(table):
 
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
 def test_every_number_of_the_table_is_what_its_definition_gives(architecture, monkeypatch):
-    monkeypatch.setattr(measure, "CHUNK", 7)
+    monkeypatch.setattr("agop_dnc.collapse.network.CHUNK", 7)
     network, (x, y) = small(architecture).eval(), images(architecture)
-    table = measure.measure(network, x, y, layers=["head.0", "head.2", "head.4"])
+    table = measure(network, x, y, layers=["head.0", "head.2", "head.4"])
     got = values_of(table)
     assert len(got) == len(table)
     expected = {}
@@ -317,10 +321,10 @@ def test_every_number_of_the_table_is_what_its_definition_gives(architecture, mo
 def test_the_ablation_agrees_with_the_products_of_the_weights(architecture):
     network, (x, y) = small(architecture).eval(), images(architecture)
     layers = ["head.0", "head.2", "head.4"]
-    S = measure.gradient_outer_products(network, x, y, layers)
-    rows = measure.ablation_rows(network, x, y, layers, ranks=[1, 5, 20, 50], S=S)
+    S = gradient_outer_products(network, x, y, layers)
+    rows = ablation_rows(network, x, y, layers, ranks=[1, 5, 20, 50], S=S)
     ablated = {(row["layer"], row["component"]): row["value"] for row in rows}
-    cheap = values_of(measure.measure(network, x, y, layers))
+    cheap = values_of(measure(network, x, y, layers))
     for layer in (1, 2, 3):
         for component in ("input", "right", "output"):
             assert ablated[layer, component] == pytest.approx(cheap[layer, component, "nc1"], rel=1e-6)
@@ -331,7 +335,7 @@ def test_the_ablation_agrees_with_the_products_of_the_weights(architecture):
     if architecture == "vgg11":  # its AGOP is 8192×8192, minutes of an eigendecomposition
         return
     phi = network.backbone(x).detach()
-    root = agop.matrix_sqrt(agop.LayerAgop(network.head[0].weight.detach(), S[0]).matrix)
+    root = matrix_sqrt(LayerAgop(network.head[0].weight.detach(), S[0]).matrix)
     assert ablated[1, "agop"] == pytest.approx(metrics.nc1(phi @ root, y), rel=1e-6)
 
 
@@ -342,7 +346,7 @@ def test_a_network_of_ones_own_with_biases_and_relu_in_place(draw):
     )
     model = model.double().train()
     X, y = draw(30, 6), torch.arange(30) % 3
-    got = values_of(measure.measure(model, X, y, ranks=[2]))
+    got = values_of(measure(model, X, y, ranks=[2]))
     with torch.no_grad():
         hidden = (X @ model[0].weight.T + model[0].bias).relu()
     assert got[1, "right", "nc1"] == pytest.approx(metrics.nc1(X @ model[0].weight.detach().T, y), rel=1e-9)
@@ -355,8 +359,8 @@ def test_a_network_of_ones_own_with_biases_and_relu_in_place(draw):
 def test_names_and_labels_that_do_not_fit_are_refused(draw):
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
     with pytest.raises(ValueError, match="'1' is no linear layer"):
-        measure.measure(model, draw(6, 4), torch.arange(6) % 3, layers=["1"])
+        measure(model, draw(6, 4), torch.arange(6) % 3, layers=["1"])
     with pytest.raises(ValueError, match="3 outputs but the labels name 2 classes"):
-        measure.measure(model, draw(6, 4), torch.arange(6) % 2)
+        measure(model, draw(6, 4), torch.arange(6) % 2)
     with pytest.raises(ValueError, match="no hidden linear layer"):
-        measure.measure(nn.Sequential(nn.Linear(4, 3)).double(), draw(6, 4), torch.arange(6) % 3)
+        measure(nn.Sequential(nn.Linear(4, 3)).double(), draw(6, 4), torch.arange(6) % 3)

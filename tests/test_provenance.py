@@ -12,9 +12,9 @@ import pytest
 import torch
 from conftest import REPOSITORY
 
-from agop_dnc import comparison, provenance
 from agop_dnc.__main__ import main
 from agop_dnc.errors import UserError
+from agop_dnc.pipeline import comparison, provenance
 
 
 @pytest.fixture

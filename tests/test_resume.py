@@ -12,8 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 import torch
-from agop_dnc import measure, networks, tables, training
-from agop_dnc.deep_rfm import signed_one_hot
+from agop_dnc.collapse.network import measure
+from agop_dnc.models import networks
+from agop_dnc.models import training
+from agop_dnc.pipeline import tables
+from agop_dnc.labels import signed_one_hot
 
 torch.set_num_threads(1)
 folder, epochs = Path(sys.argv[2]), 400
@@ -57,9 +60,9 @@ for name in ("whole", "killed"):
     measured = []
     for epoch, path in training.snapshots(folder / name).items():
         if epoch % 100 == 0:
-            table = measure.measure(training.load_snapshot(build(), path), x, y, ["head.0", "head.2"])
+            table = measure(training.load_snapshot(build(), path), x, y, ["head.0", "head.2"])
             measured += [{"epoch": epoch} | row for row in table.to_dict("records")]
-    tables.write(measured, ["epoch", *measure.COLUMNS], folder / f"{name}.csv")
+    tables.write(measured, ["epoch", *network.COLUMNS], folder / f"{name}.csv")
 print(kills)
 """
 

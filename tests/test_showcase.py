@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-from agop_dnc import comparison, instructions
+from agop_dnc.pipeline import comparison, instructions
 
 sys.path.insert(0, str(REPOSITORY / "showcase"))
 from make import checksums

@@ -6,12 +6,24 @@ import math
 import pytest
 import torch
 
-from agop_dnc import kernel_trace, theory_runs
-from agop_dnc.collapse_iteration import KAPPAS, collapsed_gram, distance, floor, iterate, kappa, rate
-from agop_dnc.deep_rfm import Settings, signed_one_hot
 from agop_dnc.errors import UserError
-from agop_dnc.kernel_learning import STARTS, alignment, ascend, check_feasible, gap, gradient, objective, optimum, start
-from agop_dnc.kernels import Laplace
+from agop_dnc.kernels.radial import Laplace
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models.deep_rfm import Settings
+from agop_dnc.studies.collapse_iteration import rows as collapse_iteration_rows
+from agop_dnc.studies.collapse_iteration.theorem import KAPPAS, collapsed_gram, distance, floor, iterate, kappa, rate
+from agop_dnc.studies.kernel_learning.problem import (
+    STARTS,
+    alignment,
+    ascend,
+    check_feasible,
+    gap,
+    gradient,
+    objective,
+    optimum,
+    start,
+)
+from agop_dnc.studies.kernel_trace import trace
 
 
 def labels(*sizes):
@@ -71,8 +83,8 @@ def test_a_negative_kappa_is_refused():
 
 
 def test_iteration_rows_set_each_prediction_beside_its_measurement():
-    A, y = theory_runs.gaussian_gram(3, 6, seed=0)
-    curves, found = theory_runs.of_iteration("gaussian", A, y, 1.0, [0.01, 1.0], 25)
+    A, y = collapse_iteration_rows.gaussian_gram(3, 6, seed=0)
+    curves, found = collapse_iteration_rows.of_iteration("gaussian", A, y, 1.0, [0.01, 1.0], 25)
     # At λ̂ = λ_map the printed κ is −3.
     assert {(row["kappa"], row["ratio"]) for row in curves} == {(k, r) for k in KAPPAS for r in (0.01, 1.0)} - {
         ("printed", 1.0)
@@ -85,13 +97,13 @@ def test_iteration_rows_set_each_prediction_beside_its_measurement():
 
 def test_a_datasets_gram_matrix_has_the_first_points_of_each_class():
     X, y = torch.tensor([[3.0, 0], [0, 2], [0, 5], [1, 0], [0, 7]]), torch.tensor([0, 1, 1, 0, 1])
-    G, kept = theory_runs.dataset_gram(X, y, 2)
+    G, kept = collapse_iteration_rows.dataset_gram(X, y, 2)
     assert kept.tolist() == [0, 0, 1, 1]
     assert G.tolist() == collapsed_gram(kept).tolist()
     with pytest.raises(
         UserError, match=r"class 0 has 2 points, not the 3 .* lower collapse_iteration.dataset_per_class"
     ):
-        theory_runs.dataset_gram(X, y, 3)
+        collapse_iteration_rows.dataset_gram(X, y, 3)
 
 
 # Theorem 5.4
@@ -191,7 +203,7 @@ def by_metric(rows, layer):
 
 
 def test_a_deep_rfms_first_kernel_is_the_laplace_kernel_of_the_points(arrays):
-    rows = list(kernel_trace.trace_deep_rfm(arrays, SETTINGS, 0, 1.0))
+    rows = list(trace.trace_deep_rfm(arrays, SETTINGS, 0, 1.0))
     X = torch.nn.functional.normalize(arrays.x_train)
     k = torch.exp(-torch.cdist(X, X) / 2)
     first = by_metric(rows, 1)
@@ -205,7 +217,7 @@ def test_a_deep_rfms_first_kernel_is_the_laplace_kernel_of_the_points(arrays):
 
 
 def test_an_rfm_learns_the_metric_that_autograd_gives(arrays):
-    rows = list(kernel_trace.trace_rfm(arrays, SETTINGS, 1.0))
+    rows = list(trace.trace_rfm(arrays, SETTINGS, 1.0))
     X, Y = torch.nn.functional.normalize(arrays.x_train), signed_one_hot(arrays.y_train)
     M = torch.eye(8, dtype=torch.float64)
     for layer in (1, 2):
@@ -233,7 +245,7 @@ def test_collapsed_points_have_the_alignment_that_is_said(draw):
     k = Laplace(2.0).value_(torch.cdist(simplex, simplex))
     expected = (alignment(k, y), objective(k, y, 0.5) / optimum(y, 0.5))
     # cdist has coincident points 1e-8 apart.
-    assert kernel_trace.collapsed_alignment(Laplace(2.0), y, 0.5) == pytest.approx(expected, rel=1e-6)
+    assert trace.collapsed_alignment(Laplace(2.0), y, 0.5) == pytest.approx(expected, rel=1e-6)
 
 
 def test_names_are_checked():

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agop_dnc import dufm_networks, dufm_runs
-from agop_dnc.unconstrained_features import (
+from agop_dnc.models.dufm import (
     Model,
     collapse,
     collapsed_loss,
@@ -22,6 +21,8 @@ from agop_dnc.unconstrained_features import (
     stack,
     threshold,
 )
+from agop_dnc.studies.unconstrained_features import backbone
+from agop_dnc.studies.unconstrained_features import rows as unconstrained_features_rows
 
 SMALL = Model(2, 2, 3, 4, (0.01, 0.02, 0.015, 0.01))
 
@@ -158,12 +159,12 @@ def test_rank_counts_what_is_there():
 
 
 def test_a_trained_network_takes_the_step_of_the_whole_objective():
-    X, n = dufm_networks.two_classes(torch.eye(6, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1, 2]), 0, 1)
+    X, n = backbone.two_classes(torch.eye(6, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1, 2]), 0, 1)
     assert n == 2
     assert X.argmax(1).tolist() == [0, 2, 1, 3]
     model = Model(2, n, 3, 5, (0.01, 0.02, 0.03, 0.04))
-    network, copy = (dufm_networks.backbone(6, 8, 5, seed=1) for _ in range(2))
-    *_, (_, _, after) = dufm_networks.train(network, X, model, 1, 0.3, [0, 1])
+    network, copy = (backbone.backbone(6, 8, 5, seed=1) for _ in range(2))
+    *_, (_, _, after) = backbone.train(network, X, model, 1, 0.3, [0, 1])
     head = [values.requires_grad_() for values in random_start(model, 1)[1:]]
     loss = written_out([copy(X).T, *head], model)
     loss.backward()
@@ -177,7 +178,7 @@ def test_a_trained_network_takes_the_step_of_the_whole_objective():
 
 def test_studies_say_what_was_predicted_and_what_was_found(draw):
     model = Model(2, 4, 2, 12, (0.01,) * 3)
-    curves, found = dufm_runs.of_descent(model, [1.0, 0.05], range(2), 1.0, 600)
+    curves, found = unconstrained_features_rows.of_descent(model, [1.0, 0.05], range(2), 1.0, 600)
     losses = {
         (row["setting"], row["quantity"], row["seed"]): row for row in found if row["quantity"].startswith("loss")
     }
@@ -185,15 +186,17 @@ def test_studies_say_what_was_predicted_and_what_was_found(draw):
     assert losses["start × 1", "loss of gradient descent", 1]["relative_error"] < 0.01
     assert losses["start × 0.05", "loss of gradient descent", 1]["measured"] > 1.5 * optimum(model).loss
     assert {row["metric"] for row in curves} == {"loss", "dnc1", "dnc2", "dnc2_before", "dnc3"}
-    _, found = dufm_runs.of_threshold(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
+    _, found = unconstrained_features_rows.of_threshold(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
     assert [row["measured"] for row in found if row["quantity"] == "collapsed"] == [1.0, 0.0]
     assert all(row["relative_error"] < 1e-6 for row in found if row["quantity"] == "lowest loss")
-    _, found = dufm_runs.of_ranks(Model(3, 2, 2, 12, (0.01,) * 3), range(4), 1.0, 300)
+    _, found = unconstrained_features_rows.of_ranks(Model(3, 2, 2, 12, (0.01,) * 3), range(4), 1.0, 300)
     two_layers = [row for row in found if row["setting"] == "L-BFGS" and row["quantity"] == "loss"]
     # With two layers collapse is the optimum for every number of classes.
     assert min(row["relative_error"] for row in two_layers) < 1e-5
     X = torch.cat([draw(6, 5), draw(6, 5, seed=1) + 3])
-    _, found = dufm_runs.of_network(X, torch.arange(2).repeat_interleave(6), (0, 1), model, 16, 0.5, 400, 0)
+    _, found = unconstrained_features_rows.of_network(
+        X, torch.arange(2).repeat_interleave(6), (0, 1), model, 16, 0.5, 400, 0
+    )
     by = {row["setting"]: row for row in found if row["quantity"] == "loss"}
     assert by["freed"]["relative_error"] < 1e-4
     assert optimum(Model(2, 6, 2, 12, (0.01,) * 3)).loss - 1e-9 < by["features frozen"]["measured"]
@@ -206,4 +209,4 @@ def test_a_model_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="need a width of as many"):
         Model(5, 2, 2, 4, (0.1,) * 3)
     with pytest.raises(ValueError, match="two points or more"):
-        dufm_networks.two_classes(torch.eye(3), torch.tensor([0, 0, 1]), 0, 1)
+        backbone.two_classes(torch.eye(3), torch.tensor([0, 0, 1]), 0, 1)

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, TEST_CONFIG, change, made
 
-from agop_dnc import provenance
 from agop_dnc.__main__ import main
+from agop_dnc.pipeline import provenance
 
 # The report is opened in Debian's Chromium, headless, where there is one.
 CHROMIUM = shutil.which("chromium")

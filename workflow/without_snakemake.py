@@ -26,9 +26,10 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
 sys.path[:0] = [str(SOURCE), str(HERE / "scripts")]
 
-from agop_dnc import config as configuration  # noqa: E402
-from agop_dnc import costs, jobs, tables  # noqa: E402
 from agop_dnc.errors import UserError  # noqa: E402
+from agop_dnc.pipeline import config as configuration  # noqa: E402
+from agop_dnc.pipeline import costs, tables  # noqa: E402
+from agop_dnc.pipeline import settings as jobs  # noqa: E402
 
 # Tables of one network's measurement, and those of all networks together.
 MEASURED = ("networks", "nfa", "training")
@@ -131,7 +132,7 @@ def _arrays(results: str, dataset: str) -> str:
 def _shared(config: dict[str, Any], dataset: str) -> dict[str, Any]:
     """What every job of a model is given."""
     labels = config["datasets"][dataset]["labels"]
-    return {"device": config["device"], "threads": config["threads"], "library": _library(), "labels": labels}
+    return {"device": config["device"], "threads": config["threads"], "code": _library(), "labels": labels}
 
 
 def _joined(results: str, planned: list[Job]) -> list[Job]:
@@ -155,7 +156,7 @@ def _joined(results: str, planned: list[Job]) -> list[Job]:
 @cache
 def _library() -> str:
     """A hash of the library, as what a training goes on from must be of the same code."""
-    content = b"".join(path.read_bytes() for path in sorted((SOURCE / "agop_dnc").glob("*.py")))
+    content = b"".join(path.read_bytes() for path in sorted((SOURCE / "agop_dnc").rglob("*.py")))
     return hashlib.sha256(content).hexdigest()[:16]
 
 

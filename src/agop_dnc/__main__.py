@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import comparison, provenance
+from .pipeline import comparison, provenance
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHOWN = 10  # rows of a table that differ

@@ -63,15 +63,9 @@ if DEEP_RFM_DATASETS:
             add_gram_figure(name, [(dataset, activation) for dataset in DEEP_RFM_DATASETS])
 
 
-def modules_of(figure):
-    """The library's modules that a figure's notebook uses."""
-    own = {
-        "claims": ["claims", "review_plots"],
-        "departures": ["departures", "review_plots"],
-        "figure_s3": ["review_plots"],
-    }
-    drawn = {"figure_t": ["theory_plots"], "figure_d": ["dufm_plots"]}
-    return ["plots", "reading", "tables", "notebooks", *own.get(figure, []), *drawn.get(figure[:8], [])]
+def code_of_figure(figure):
+    """Return a hash of what renders a figure, and of what its notebook imports."""
+    return f"{code_of('render_figure.py')} {code.code_of(REPOSITORY / 'notebooks' / (NOTEBOOKS[figure]['notebook'] + '.ipynb'), LIBRARY.parent)}"
 
 
 def label_of(figure):

@@ -23,6 +23,6 @@ rule iterate_collapse:
         settings=jobs.without(ITERATION, "enabled", "datasets"),
         seed=SEEDS[0],
         threads=config["threads"],
-        library=library_hash("theory_runs", "data", "tables"),
+        code=code_of("iterate_collapse.py"),
     script:
         "../scripts/iterate_collapse.py"

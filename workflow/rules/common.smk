@@ -1,9 +1,7 @@
 """The configuration, names of files, and helpers of the other rules."""
 
 import fcntl
-import hashlib
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -16,8 +14,9 @@ LIBRARY = REPOSITORY / "src" / "agop_dnc"
 ENVIRONMENT = str(REPOSITORY / "envs" / "environment.yaml")
 sys.path.insert(0, str(LIBRARY.parent))
 
-from agop_dnc import config as configuration
-from agop_dnc import instructions, jobs
+from agop_dnc.pipeline import config as configuration
+from agop_dnc.pipeline import code, instructions
+from agop_dnc.pipeline import settings as jobs
 from agop_dnc.errors import UserError
 
 
@@ -74,21 +73,10 @@ if workflow.is_main_process:
     folder_lock = hold_the_folder()
 
 
-def library_hash(*modules):
-    """A hash of modules of the library and of those they import, so that a changed one re-runs the jobs that use it.
-
-    The processor's instructions count as code.
-    """
-    wanted, seen = list(modules), {}
-    while wanted:
-        name = wanted.pop()
-        if name not in seen:
-            seen[name] = (LIBRARY / f"{name}.py").read_text(encoding="utf-8")
-            wanted += re.findall(r"^ *from \.(\w+) import", seen[name], flags=re.MULTILINE)
-            for names in re.findall(r"^ *from \. import ([\w, ]+)$", seen[name], flags=re.MULTILINE):
-                wanted += names.split(", ")
-    used = "" if config["instructions"] == "native" else config["instructions"]
-    return hashlib.sha256("".join([*(seen[name] for name in sorted(seen)), used]).encode()).hexdigest()[:16]
+def code_of(script):
+    """Return a hash of the code that a script runs; the processor's instructions count as code."""
+    used = "" if config["instructions"] == "native" else f" {config['instructions']}"
+    return code.code_of(REPOSITORY / "workflow" / "scripts" / script, LIBRARY.parent) + used
 
 
 def labels_of(wildcards):

@@ -25,6 +25,6 @@ rule prepare_data:
         where=lambda wildcards: (
             config["data"] if config["datasets"][wildcards.dataset]["source"] == "torchvision" else {}
         ),
-        library=library_hash("data"),
+        code=code_of("prepare_data.py"),
     script:
         "../scripts/prepare_data.py"

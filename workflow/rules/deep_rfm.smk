@@ -23,7 +23,7 @@ rule fit_deep_rfm:
         gram_layers=[],
         device=config["device"],
         threads=config["threads"],
-        library=library_hash("deep_rfm", "tables"),
+        code=code_of("fit_deep_rfm.py"),
     script:
         "../scripts/fit_deep_rfm.py"
 
@@ -45,7 +45,7 @@ use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
         gram_layers=config["deep_rfm"]["gram_layers"],
         device=config["device"],
         threads=config["threads"],
-        library=library_hash("deep_rfm", "tables"),
+        code=code_of("fit_deep_rfm.py"),
 
 
 ruleorder: fit_deep_rfm_and_gram > fit_deep_rfm
@@ -66,7 +66,7 @@ rule join_deep_rfm_tables:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables"),
+        code=code_of("join_tables.py"),
     script:
         "../scripts/join_tables.py"
 

@@ -34,6 +34,6 @@ rule render_figure:
     params:
         parameters=lambda wildcards: NOTEBOOKS[wildcards.figure]["parameters"],
         files=lambda wildcards: NOTEBOOKS[wildcards.figure]["files"],
-        library=lambda wildcards: library_hash(*modules_of(wildcards.figure)),
+        code=lambda wildcards: code_of_figure(wildcards.figure),
     script:
         "../scripts/render_figure.py"

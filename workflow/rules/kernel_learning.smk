@@ -22,6 +22,6 @@ rule learn_kernels:
         length=LEARNING["step_length"],
         seed=SEEDS[0],
         threads=config["threads"],
-        library=library_hash("theory_runs", "tables"),
+        code=code_of("learn_kernels.py"),
     script:
         "../scripts/learn_kernels.py"

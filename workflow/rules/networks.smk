@@ -30,7 +30,7 @@ rule train_network:
         device=config["device"],
         tf32=NETWORKS["tf32"],
         threads=config["threads"],
-        library=library_hash("training", "data", "tables", "devices"),
+        code=code_of("train_network.py"),
     script:
         "../scripts/train_network.py"
 
@@ -60,7 +60,7 @@ rule measure_network:
         device=config["device"],
         tf32=NETWORKS["tf32"],
         threads=config["threads"],
-        library=library_hash("measure", "training", "data", "tables", "devices"),
+        code=code_of("measure_network.py"),
     script:
         "../scripts/measure_network.py"
 
@@ -90,7 +90,7 @@ rule ablate_network:
         device=config["device"],
         tf32=NETWORKS["tf32"],
         threads=config["threads"],
-        library=library_hash("measure", "training", "data", "tables", "devices"),
+        code=code_of("ablate_network.py"),
     script:
         "../scripts/ablate_network.py"
 
@@ -118,7 +118,7 @@ rule join_network_tables:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables", "reading"),
+        code=code_of("join_network_tables.py"),
     script:
         "../scripts/join_network_tables.py"
 

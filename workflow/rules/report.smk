@@ -28,7 +28,7 @@ rule write_pages:
     params:
         configuration=sorted_throughout(config),
         datasets=list(config["datasets"]),
-        library=library_hash("report", "reading", "tables"),
+        code=code_of("write_pages.py"),
     script:
         "../scripts/write_pages.py"
 
@@ -54,6 +54,6 @@ rule collect_costs:
         **needs("light"),
     params:
         folder=f"{RESULTS}/benchmarks",
-        library=library_hash("costs", "tables"),
+        code=code_of("collect_costs.py"),
     script:
         "../scripts/collect_costs.py"

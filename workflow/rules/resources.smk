@@ -1,6 +1,6 @@
 """What each kind of job asks a scheduler for: memory, run time and GPUs, from the configuration's forecast; and which share a job."""
 
-from agop_dnc import forecasts
+from agop_dnc.pipeline import forecasts
 
 # Points and images where neither the configuration nor the prepared data say.
 USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000}

@@ -29,7 +29,7 @@ rule sample_feature_kernel:
         widths=[64, 256, 1024, 4096],
         draws=200,
         threads=config["threads"],
-        library=library_hash("features", "randomness", "tables"),
+        code=code_of("sample_feature_kernel.py"),
     script:
         "../scripts/sample_feature_kernel.py"
 
@@ -52,7 +52,7 @@ rule evaluate_claims:
         **needs("light"),
     params:
         datasets=JUDGED,
-        library=library_hash("claims", "reading", "tables"),
+        code=code_of("evaluate_claims.py"),
     script:
         "../scripts/evaluate_claims.py"
 
@@ -78,7 +78,7 @@ rule measure_departure:
         settings=departure_settings,
         seed=SEEDS[0],
         threads=config["threads"],
-        library=library_hash("departure_runs"),
+        code=code_of("measure_departure.py"),
     script:
         "../scripts/measure_departure.py"
 
@@ -102,7 +102,7 @@ rule join_departures:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables"),
+        code=code_of("join_tables.py"),
     script:
         "../scripts/join_tables.py"
 

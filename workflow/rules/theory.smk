@@ -23,7 +23,7 @@ rule trace_kernels:
         seed=SEEDS[0],
         device=config["device"],
         threads=config["threads"],
-        library=library_hash("kernel_trace", "tables"),
+        code=code_of("trace_kernels.py"),
     script:
         "../scripts/trace_kernels.py"
 
@@ -43,7 +43,7 @@ rule join_kernel_traces:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables"),
+        code=code_of("join_tables.py"),
     script:
         "../scripts/join_tables.py"
 
@@ -67,7 +67,7 @@ rule compare_kernel_traces:
         datasets=TRACED,
         settings={name: {model: trace_settings(model, name) for model in [*ACTIVATIONS, "rfm"]} for name in TRACED},
         mu=LEARNING["mu"],
-        library=library_hash("theory_runs", "tables"),
+        code=code_of("compare_kernel_traces.py"),
     script:
         "../scripts/compare_kernel_traces.py"
 
@@ -92,7 +92,7 @@ rule join_theory:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables"),
+        code=code_of("join_tables.py"),
     script:
         "../scripts/join_tables.py"
 

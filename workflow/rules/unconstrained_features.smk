@@ -23,7 +23,7 @@ rule study_unconstrained_features:
     params:
         settings=lambda wildcards: DUFM_PARTS[wildcards.part],
         threads=config["threads"],
-        library=library_hash("dufm_runs", "data", "tables"),
+        code=code_of("study_unconstrained_features.py"),
     script:
         "../scripts/study_unconstrained_features.py"
 
@@ -43,7 +43,7 @@ rule join_dufm:
     resources:
         **needs("light"),
     params:
-        library=library_hash("tables"),
+        code=code_of("join_tables.py"),
     script:
         "../scripts/join_tables.py"
 

@@ -5,12 +5,16 @@ from job import job
 with job(snakemake) as progress:
     import torch
 
-    from agop_dnc import data, devices, measure, networks, tables, training
+    from agop_dnc.collapse.network import COMPONENTS, ablation_rows, gradient_outer_products
+    from agop_dnc.data import datasets
+    from agop_dnc.models import networks, training
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed = int(wildcards.seed)
-    device = devices.select(params.device, params.threads, params.tf32)
-    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    device = select_device(params.device, params.threads, params.tf32)
+    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x, y = arrays.x_train.reshape(-1, *arrays.image_shape), arrays.y_train
     classes = int(y.max()) + 1
     network = networks.build(wildcards.architecture, arrays.image_shape, classes, seed=seed, **params.network).to(
@@ -23,9 +27,9 @@ with job(snakemake) as progress:
     for epoch, path in progress(snapshots.items(), unit="epochs"):
         training.load_snapshot(network, path)
         last = epoch == max(snapshots)
-        S = measure.gradient_outer_products(network, x, y, names) if last else None
-        ablated = measure.ablation_rows(network, x, y, names, params.ranks if last else [], S)
+        S = gradient_outer_products(network, x, y, names) if last else None
+        ablated = ablation_rows(network, x, y, names, params.ranks if last else [], S)
         for row in ablated:
-            (curves if row["component"] in measure.COMPONENTS else truncations).append(labels | {"epoch": epoch} | row)
+            (curves if row["component"] in COMPONENTS else truncations).append(labels | {"epoch": epoch} | row)
     tables.write(curves, tables.NETWORKS, snakemake.output.ablation)
     tables.write(truncations, tables.NETWORKS, snakemake.output.truncation)

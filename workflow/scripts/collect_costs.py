@@ -3,6 +3,6 @@
 from job import job
 
 with job(snakemake):
-    from agop_dnc import costs, tables
+    from agop_dnc.pipeline import costs, tables
 
     tables.write(costs.collect(snakemake.params.folder), costs.COLUMNS, snakemake.output[0])

@@ -5,14 +5,16 @@ from job import job
 with job(snakemake):
     import pandas as pd
 
-    from agop_dnc import claims, reading, tables
+    from agop_dnc import notes
+    from agop_dnc.pipeline import tables
+    from agop_dnc.studies.verdicts import claims
 
     def table(name, columns):
         path = snakemake.input.get(name)
         return tables.read(path) if path else pd.DataFrame(columns=columns)
 
     class_sizes = {
-        name: reading.facts(snakemake.input[f"facts_{name}"])["class_sizes"] for name in snakemake.params.datasets
+        name: notes.facts(snakemake.input[f"facts_{name}"])["class_sizes"] for name in snakemake.params.datasets
     }
     evidence = claims.Evidence(
         deep_rfm=table("deep_rfm", tables.DEEP_RFM),

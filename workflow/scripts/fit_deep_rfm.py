@@ -5,24 +5,28 @@ from job import job
 with job(snakemake) as progress:
     import numpy as np
 
-    from agop_dnc import data, deep_rfm, devices, tables
+    from agop_dnc.data import datasets
+    from agop_dnc.models import deep_rfm
+    from agop_dnc.pipeline import forecasts, tables
+    from agop_dnc.pipeline.device import available_bytes, select_device
+    from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed = int(wildcards.seed)
     settings = deep_rfm.Settings(activation=wildcards.activation, **params.settings)
-    device = devices.select(params.device, params.threads)
-    arrays = data.load_labelled(snakemake.input[0], params.labels, seed).arrays().to(device)
+    device = select_device(params.device, params.threads)
+    arrays = datasets.load_labelled(snakemake.input[0], params.labels, seed).arrays().to(device)
     n, d = arrays.x_train.shape
-    needed = deep_rfm.forecast_bytes(n, d, len(arrays.x_test), settings)
-    deep_rfm.check_memory(needed, devices.available_bytes(device), n, settings.precision)
+    needed = forecasts.deep_rfm_bytes(n, d, len(arrays.x_test), settings.width, settings.precision)
+    forecasts.check_memory(needed, available_bytes(device), n, settings.precision)
 
     rows, grams = [], {}
-    measurements = deep_rfm.measure(arrays, settings, seed, params.gram_layers)
+    measurements = deep_rfm_rows.measure(arrays, settings, seed, params.gram_layers)
     for measured in progress(measurements, total=settings.depth + 1, unit="layers"):
         rows += measured.rows
         grams |= {f"layer_{layer}": gram.cpu().numpy().astype(np.float16) for layer, gram in measured.grams.items()}
     labels = {"dataset": wildcards.dataset, "activation": wildcards.activation, "seed": seed}
     tables.write([labels | row for row in rows], tables.DEEP_RFM, snakemake.output.table)
     if hasattr(snakemake.output, "gram"):
-        grams["labels"] = arrays.y_train[deep_rfm.gram_points(arrays.y_train)].cpu().numpy()
+        grams["labels"] = arrays.y_train[deep_rfm_rows.gram_points(arrays.y_train)].cpu().numpy()
         np.savez_compressed(snakemake.output.gram, **grams)

@@ -3,17 +3,26 @@
 from job import job
 
 with job(snakemake):
-    from agop_dnc import data, devices, tables, theory_runs
+    from agop_dnc.data import datasets
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
+    from agop_dnc.studies.collapse_iteration import rows as collapse_iteration_rows
 
     params, settings = snakemake.params, snakemake.params.settings
-    devices.select("cpu", params.threads)
-    sources = {"gaussian": theory_runs.gaussian_gram(settings["classes"], settings["per_class"], params.seed)}
+    select_device("cpu", params.threads)
+    sources = {
+        "gaussian": collapse_iteration_rows.gaussian_gram(settings["classes"], settings["per_class"], params.seed)
+    }
     for name, path in zip(params.datasets, snakemake.input, strict=True):
-        arrays = data.load(path).arrays()
-        sources[name] = theory_runs.dataset_gram(arrays.x_train, arrays.y_train, settings["dataset_per_class"])
+        arrays = datasets.load(path).arrays()
+        sources[name] = collapse_iteration_rows.dataset_gram(
+            arrays.x_train, arrays.y_train, settings["dataset_per_class"]
+        )
     curves, found = [], []
     for name, (A, y) in sources.items():
-        parts = theory_runs.of_iteration(name, A, y, settings["map_ridge"], settings["ratios"], settings["depth"])
+        parts = collapse_iteration_rows.of_iteration(
+            name, A, y, settings["map_ridge"], settings["ratios"], settings["depth"]
+        )
         curves += parts[0]
         found += parts[1]
     tables.write(curves, tables.ITERATION, snakemake.output.curves)

@@ -33,7 +33,7 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
     files come from is left after. Gives a function that is called as tqdm is, and writes a line to the log every 10 seconds and
     to the terminal every minute.
     """
-    from agop_dnc import costs, provenance
+    from agop_dnc.pipeline import costs, provenance
 
     # Of what libraries allocate while they are imported nothing is garbage; looking for some, then and once more at exit, is
     # a quarter of the time that importing torch takes.

@@ -3,13 +3,17 @@
 from job import job
 
 with job(snakemake) as progress:
-    from agop_dnc import devices, tables, theory_runs
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
+    from agop_dnc.studies.kernel_learning import rows as kernel_learning_rows
 
     params = snakemake.params
-    devices.select("cpu", params.threads)
+    select_device("cpu", params.threads)
     curves, found = [], []
     for problem in progress(params.problems, unit="problems"):
-        parts = theory_runs.of_kernel_learning(**problem, length=params.length, steps=params.steps, seed=params.seed)
+        parts = kernel_learning_rows.of_kernel_learning(
+            **problem, length=params.length, steps=params.steps, seed=params.seed
+        )
         curves += parts[0]
         found += parts[1]
     tables.write(curves, tables.KERNEL_LEARNING, snakemake.output.curves)

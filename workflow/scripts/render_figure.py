@@ -10,7 +10,7 @@ with job(snakemake), tempfile.TemporaryDirectory() as empty:
     start = SOURCE.parent / "workflow" / "scripts" / "kernel_start.py"
     os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(start), "IPYTHONDIR": empty}
 
-    from agop_dnc import notebooks
+    from agop_dnc.pipeline import notebooks
 
     output = snakemake.output
     parameters = dict(snakemake.params.parameters)

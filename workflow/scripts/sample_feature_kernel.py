@@ -7,16 +7,18 @@ with job(snakemake) as progress:
 
     import torch
 
-    from agop_dnc import devices, features, tables
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
     from agop_dnc.randomness import generator
+    from agop_dnc.studies.feature_kernel import arc_cosine
 
     params = snakemake.params
-    devices.select("cpu", params.threads)
+    select_device("cpu", params.threads)
     theta = torch.linspace(0, math.pi, params.angles, dtype=torch.float64)
-    expected, rows = features.arc_cosine_kernel(theta), []
+    expected, rows = arc_cosine.arc_cosine_kernel(theta), []
     for seed in progress(params.seeds, unit="seeds"):
         for width in params.widths:
-            products = features.sampled_kernel(theta, width, params.draws, generator(seed, "feature kernel", width))
+            products = arc_cosine.sampled_kernel(theta, width, params.draws, generator(seed, "feature kernel", width))
             mean, variance = products.mean(0), products.var(0)
             for i, angle in enumerate(theta.tolist()):
                 found = {"mean": mean[i], "variance": variance[i], "expected": expected[i], "draws": params.draws}

@@ -3,16 +3,19 @@
 from job import job
 
 with job(snakemake) as progress:
-    from agop_dnc import data, devices, kernel_trace, tables
-    from agop_dnc.deep_rfm import Settings
+    from agop_dnc.data import datasets
+    from agop_dnc.models.deep_rfm import Settings
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
+    from agop_dnc.studies.kernel_trace import trace
 
     params, model = snakemake.params, snakemake.wildcards.model
-    device = devices.select(params.device, params.threads)
-    arrays, settings = data.load(snakemake.input[0]).arrays().to(device), Settings(**params.settings)
+    device = select_device(params.device, params.threads)
+    arrays, settings = datasets.load(snakemake.input[0]).arrays().to(device), Settings(**params.settings)
     if model == "rfm":
-        found = kernel_trace.trace_rfm(arrays, settings, params.mu)
+        found = trace.trace_rfm(arrays, settings, params.mu)
     else:
-        found = kernel_trace.trace_deep_rfm(arrays, settings, params.seed, params.mu)
+        found = trace.trace_deep_rfm(arrays, settings, params.seed, params.mu)
     about = {"dataset": snakemake.wildcards.dataset, "model": model}
     rows = [about | row for row in progress(found, unit="rows")]
     tables.write(rows, tables.KERNEL_TRACE, snakemake.output[0])

@@ -15,19 +15,22 @@ with job(snakemake) as progress:
 
     import torch
 
-    from agop_dnc import data, devices, networks, tables, training
-    from agop_dnc.deep_rfm import signed_one_hot
+    from agop_dnc.data import datasets
+    from agop_dnc.labels import signed_one_hot
+    from agop_dnc.models import networks, training
+    from agop_dnc.pipeline import tables
+    from agop_dnc.pipeline.device import select_device
 
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, settings = int(wildcards.seed), training.Settings(**params.training)
-    device = devices.select(params.device, params.threads, params.tf32)
-    arrays = data.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    device = select_device(params.device, params.threads, params.tf32)
+    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x = arrays.x_train.reshape(-1, *arrays.image_shape)
     Y = signed_one_hot(arrays.y_train).float()
     training.check_batches(wildcards.architecture, len(x), settings.batch_size)
     network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
     # A state made with other settings, code or data is another state.
-    state = Path(f"{params.state}_{training.fingerprint(params.training, params.network, params.library, arrays)}")
+    state = Path(f"{params.state}_{training.fingerprint(params.training, params.network, params.code, arrays)}")
     done = max(training.snapshots(state), default=0) if state.exists() else 0
     bar = progress(
         total=settings.epochs * len(x),

@@ -1,0 +1,1 @@
+"""Neural collapse, AGOPs and ablation of trained networks."""

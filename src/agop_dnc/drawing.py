@@ -1,0 +1,93 @@
+"""The paper's figures, from tables and arrays; nothing here knows a model.
+
+Colours differ in lightness as much as in hue and every curve has its own marker, so that a figure survives grey-scale
+printing and colour blindness.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, ScalarFormatter
+
+matplotlib.use("Agg")
+BLACK, BLUE, ORANGE = "#000000", "#0072B2", "#E69F00"
+METRIC_LABELS = {
+    "nc1": r"NC1 = tr $\Sigma_W$ / tr $\Sigma_B$",
+    "nc2": r"NC2 = $\|\tilde\mu\tilde\mu^\top - \Sigma_{\mathrm{ETF}}\|_F$",
+}
+# The lower edge of an error band on a log scale is clipped at this share of the mean.
+BAND_FLOOR = 0.01
+sns.set_theme(context="paper", style="ticks", font="DejaVu Sans")
+plt.rcParams.update({"savefig.dpi": 150, "mathtext.fontset": "dejavusans", "legend.frameon": False})
+
+
+def linear_band(axis: Axes, curve: pd.DataFrame, x: str, label: str, colour: Any, marker: str) -> None:
+    """A curve on a linear scale with a band of one standard deviation."""
+    axis.plot(curve[x], curve["mean"], color=colour, marker=marker, markersize=3.5, linewidth=1.3, label=label)
+    axis.fill_between(
+        curve[x], curve["mean"] - curve["std"], curve["mean"] + curve["std"], color=colour, alpha=0.25, linewidth=0
+    )
+    sns.despine(ax=axis)
+
+
+def band(axis: Axes, x: Any, mean: Any, std: Any, label: str, colour: str, marker: str) -> None:
+    """A curve on a log scale with a band of one standard deviation, its lower edge no lower than 0.01 of the mean."""
+    axis.plot(x, mean, color=colour, marker=marker, markersize=3.5, linewidth=1.3, label=label)
+    axis.fill_between(x, np.maximum(mean - std, BAND_FLOOR * mean), mean + std, color=colour, alpha=0.25, linewidth=0)
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    if high / low > 1e4:  # labels at every decade would touch
+        axis.yaxis.set_major_locator(LogLocator(numticks=7))
+    if high / low < 10:  # plain numbers where decades are too far apart to be of help
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 6)))
+        axis.yaxis.set_minor_formatter(ScalarFormatter())
+        axis.yaxis.set_major_formatter(ScalarFormatter())
+    sns.despine(ax=axis)
+
+
+def save(figure: Figure, *paths: str | Path) -> None:
+    """Write a figure to each path, by its ending; without dates, so that equal figures are equal files, whole or not there."""
+    for path in map(Path, paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+        figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+        os.replace(temporary, path)
+        figure.set_layout_engine("none")  # laid out once for all formats
+    plt.close(figure)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG, for showing it in a notebook alone."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def legend_above(figure: Figure, axis: Axes) -> Figure:
+    """One panel's legend for all, where no curve can run into it."""
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def captioned(figure: Figure, caption: str) -> Figure:
+    """The caption below the panels, wrapped to the figure's width."""
+    characters = int(figure.get_figwidth() * 14)
+    figure.supxlabel("\n".join(textwrap.wrap(caption, characters)), fontsize=8, x=0.01, ha="left")
+    return figure
+
+
+GREEN, RED = "#009E73", "#D55E00"

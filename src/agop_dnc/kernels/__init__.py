@@ -1,0 +1,1 @@
+"""Kernels, kernel regression, random features and the AGOP of kernel machines."""

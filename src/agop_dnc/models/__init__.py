@@ -1,0 +1,1 @@
+"""The models: Deep RFM, the networks and their training, the deep unconstrained features model."""

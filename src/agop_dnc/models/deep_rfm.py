@@ -1,0 +1,161 @@
+r"""Deep Recursive Feature Machines (paper, Algorithm 1).
+
+For l = 1 … L: divide every sample by its ℓ2 norm; solve α = (k(X, X) + ridge·I)⁻¹ Y; M = AGOP of f = k(·, X) α at X;
+X̃ = X M^{1/2}; X ← σ(X̃ Wᵀ + b). After the last layer normalise once more and solve for the final predictor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..kernels.agop import kernel_agop, matrix_sqrt
+from ..kernels.features import FeatureMap, feature_map, to
+from ..kernels.radial import KERNELS
+from ..kernels.regression import KernelPredictor, fit_predictor, normalised
+from ..labels import signed_one_hot
+from ..randomness import generator
+
+PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
+AGOP_SCALES = ("mean", "max", "sum")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What defines a Deep RFM; the defaults are the paper's for ReLU.
+
+    depth: layers L. kernel: `laplace` or `gaussian`, of the given bandwidth. activation: `relu` or `cos`, of the given
+    width; feature_bandwidth: scale of the Cauchy weights of cos. ridge: added to the kernel matrix's diagonal. agop_scale:
+    `mean` over the points (Section 3.2), `sum` (Algorithm 1) or `max`, largest entry 1 (the released code). precision: of
+    kernel, solve, AGOP and features.
+    """
+
+    depth: int = 20
+    activation: str = "relu"
+    kernel: str = "laplace"
+    bandwidth: float = 2.0
+    width: int = 1024
+    feature_bandwidth: float = 0.05
+    ridge: float = 0.0
+    agop_scale: str = "mean"
+    precision: str = "float64"
+
+    def __post_init__(self) -> None:
+        choices = {"kernel": KERNELS, "activation": ("relu", "cos"), "agop_scale": AGOP_SCALES, "precision": PRECISIONS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} '{getattr(self, name)}'; known are {', '.join(known)}")
+        for name in ("depth", "width", "bandwidth", "feature_bandwidth"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if not self.ridge >= 0:
+            raise ValueError(f"ridge must be 0 or more, not {self.ridge}")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a fitted Deep RFM: its predictor, M^{1/2} (d×d) and its random features."""
+
+    predictor: KernelPredictor
+    agop_sqrt: Tensor
+    features: FeatureMap
+
+    def agop_features(self, X: Tensor) -> Tensor:
+        """X̃ = X M^{1/2} (n×d) of inputs of any norm (n×d), which are normalised first."""
+        return normalised(X) @ self.agop_sqrt
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """σ(X M^{1/2} Wᵀ + b) (n×width) of inputs of any norm (n×d)."""
+        return self.features(self.agop_features(X))
+
+
+def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[tuple[Layer, Tensor, Tensor]]:
+    """Fit a Deep RFM, yielding each layer as it is done, with X M^{1/2} (N×d) and σ(X M^{1/2} Wᵀ + b) (N×width).
+
+    Nothing of a layer is kept here once the next is asked for, so that depth costs no memory. The final predictor is not
+    among what is yielded: :func:`final_predictor` fits it to the last features. X: N×d. Y: N×K targets (one-hot, ±1).
+    Raises ValueError on mismatched shapes or values that are not finite.
+    """
+    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y):
+        raise ValueError(f"inputs must be N×d and targets N×K, not {tuple(X.shape)} and {tuple(Y.shape)}")
+    precision = PRECISIONS[settings.precision]
+    kernel = KERNELS[settings.kernel](settings.bandwidth)
+    X, Y = X.to(precision), Y.to(precision)
+    for index in range(1, settings.depth + 1):
+        X = normalised(X)
+        predictor, r = fit_predictor(kernel, X, Y, settings.ridge)
+        M = kernel_agop(kernel, X, predictor.alpha, r)
+        del r  # what was the distances is of no use any more, and the largest thing in memory
+        purpose = ("deep_rfm", settings.activation, index)
+        drawn = feature_map(
+            settings.activation, X.shape[1], settings.width, generator(seed, *purpose), settings.feature_bandwidth
+        )
+        layer = Layer(predictor, matrix_sqrt(_scaled(M, settings.agop_scale, len(X))), to(drawn, X.device, precision))
+        agop_features = layer.agop_features(X)
+        X = layer.features(agop_features)
+        yield layer, agop_features, X
+
+
+def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> KernelPredictor:
+    """The predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
+    kernel = KERNELS[settings.kernel](settings.bandwidth)
+    return fit_predictor(kernel, normalised(features), Y.to(features), settings.ridge)[0]
+
+
+class DeepRFM:
+    """A Deep RFM to fit to one's own data.
+
+    >>> X, y = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
+    >>> model = DeepRFM(Settings(depth=2, width=16)).fit(X, y)
+    >>> model.transform(X, layer=2).shape, bool((model.predict(X) == y).all())
+    (torch.Size([30, 16]), True)
+    """
+
+    def __init__(self, settings: Settings | None = None, seed: int = 0) -> None:
+        self.settings = settings or Settings()
+        self.seed = seed
+        self.layers: list[Layer] = []
+        self.final: KernelPredictor | None = None
+
+    def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
+        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
+        Y = signed_one_hot(y)
+        self.layers, last = [], X
+        for layer, _, features in layers(X, Y, self.settings, self.seed):
+            self.layers.append(layer)
+            last = features
+        self.final = final_predictor(last, Y, self.settings)
+        return self
+
+    def transform(self, X: Tensor, layer: int | None = None) -> Tensor:
+        """Features (n×width) of new points (n×d) after the given layer, counted from 1; the last if not said, 0 for X itself."""
+        X, depth = self._ready(X), len(self.layers)
+        layer = depth if layer is None else layer
+        if not 0 <= layer <= depth:
+            raise ValueError(f"layer must be 0 to {depth}, not {layer}")
+        for fitted in self.layers[:layer]:
+            X = fitted(X)
+        return X
+
+    def decision_function(self, X: Tensor) -> Tensor:
+        """Outputs (n×K) of the final predictor for new points (n×d)."""
+        X = self.transform(X)
+        assert self.final is not None
+        return self.final(X)
+
+    def predict(self, X: Tensor) -> Tensor:
+        """Labels (n) of new points (n×d)."""
+        return self.decision_function(X).argmax(1)
+
+    def _ready(self, X: Tensor) -> Tensor:
+        if self.final is None:
+            raise RuntimeError("this Deep RFM is not fitted yet; call fit first")
+        return X.to(self.final.X)
+
+
+def _scaled(M: Tensor, scale: str, n: int) -> Tensor:
+    """An AGOP that is the mean over n points, at the scale asked for (for cosine features the scale decides)."""
+    return M / M.max() if scale == "max" else M * {"mean": 1.0, "sum": float(n)}[scale]

@@ -1,0 +1,141 @@
+"""The paper's networks: a backbone and a head of linear layers without biases (paper, Section 6, Appendix D)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..randomness import generator
+
+ARCHITECTURES = ("mlp", "resnet18", "vgg11")
+
+
+class Network(nn.Module):
+    """f(x) = head(backbone(x)), x of shape (N, C, H, W).
+
+    backbone: what comes before the linear layers; for the MLP it flattens. head: Linear, ReLU, …, Linear; its last layer is the
+    readout, the others are the hidden layers.
+    """
+
+    def __init__(self, backbone: nn.Module, head: nn.Sequential) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (N×K)."""
+        output: Tensor = self.head(self.backbone(x))
+        return output
+
+
+class AveragePool(nn.Module):
+    """Means over size×size bins that cover an image as evenly as they can, by rows and by columns.
+
+    The same as AdaptiveAvgPool2d(size), whose gradient PyTorch has on a GPU only in a form that is not deterministic.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, size, size)."""
+        if x.shape[-2:] == (self.size, self.size):
+            return x
+        rows = torch.stack([x[:, :, some].mean(2) for some in self._bins(x.shape[2])], 2)
+        return torch.stack([rows[..., some].mean(3) for some in self._bins(x.shape[3])], 3)
+
+    def _bins(self, length: int) -> list[slice]:
+        return [slice(i * length // self.size, -(-(i + 1) * length // self.size)) for i in range(self.size)]
+
+
+def build(
+    architecture: str,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    hidden_layers: int = 5,
+    width: int = 512,
+    init_scale: float = 0.3,
+    seed: int = 0,
+) -> Network:
+    """An untrained network, `mlp`, `resnet18` or `vgg11`, for images of shape (channels, height, width).
+
+    Hidden layers are Xavier-uniform with gain `init_scale`; in the convnets all but the head's first, and everywhere but in
+    the readout, which keep PyTorch's default. The backbones are torchvision's, with its initialisation, also of the
+    convolution that takes the data's channels. Raises UserError for images that are too small.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(ARCHITECTURES)}")
+    # PyTorch's layers draw from the global generator, which is put back as it was.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(seed, "network", architecture).initial_seed())
+        backbone, inputs = _BACKBONES[architecture](*image_shape)
+        head = _head(inputs, hidden_layers, width, classes)
+        for layer in hidden_linear_layers(head)[0 if architecture == "mlp" else 1 :]:
+            nn.init.xavier_uniform_(layer.weight, gain=init_scale)
+        network = Network(backbone, head)
+        _check_images(network, architecture, image_shape)
+    return network
+
+
+def hidden_linear_layers(head: nn.Sequential) -> list[nn.Linear]:
+    """The head's hidden linear layers, first to last: all but the readout."""
+    return [layer for layer in head if isinstance(layer, nn.Linear)][:-1]
+
+
+def hidden_names(network: Network) -> list[str]:
+    """The names in the network of the head's hidden linear layers."""
+    hidden = hidden_linear_layers(network.head)
+    return [name for name, layer in network.named_modules() if any(layer is one for one in hidden)]
+
+
+def _head(inputs: int, hidden_layers: int, width: int, classes: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for index in range(hidden_layers):
+        layers += [nn.Linear(inputs if index == 0 else width, width, bias=False), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(width, classes, bias=False))
+
+
+def _mlp(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
+    return nn.Flatten(), channels * height * width
+
+
+# torchvision is imported where it is used: it costs seconds, which an MLP's job need not pay.
+def _resnet18(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
+    import torchvision
+
+    backbone = torchvision.models.resnet18(weights=None)
+    features: int = backbone.fc.in_features
+    backbone.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(backbone.conv1.weight, mode="fan_out", nonlinearity="relu")
+    backbone.fc = nn.Identity()
+    return backbone, features
+
+
+def _vgg11(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
+    import torchvision
+
+    features = torchvision.models.vgg11(weights=None).features[:15]
+    first = nn.Conv2d(channels, 64, kernel_size=3, padding=1)
+    nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+    assert first.bias is not None
+    nn.init.zeros_(first.bias)
+    features[0] = first
+    return nn.Sequential(features, AveragePool(4), nn.Flatten()), 512 * 4 * 4
+
+
+_BACKBONES = {"mlp": _mlp, "resnet18": _resnet18, "vgg11": _vgg11}
+
+
+def _check_images(network: Network, architecture: str, image_shape: tuple[int, int, int]) -> None:
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, *image_shape))
+    except RuntimeError as error:
+        shape = "×".join(map(str, image_shape[1:]))
+        raise UserError(
+            f"images of {shape} are too small for {architecture}; leave it out of the dataset's studies"
+        ) from error
+    network.train()

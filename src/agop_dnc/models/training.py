@@ -1,0 +1,186 @@
+"""Training by SGD on the squared error, in snapshots that a killed job goes on from (paper, Section 6, Appendix D)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..randomness import generator
+from .sgd import Velocity, stepper
+
+# Keys of a snapshot that are the optimiser's rather than the network's.
+_MOMENTUM = "momentum/"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained: epochs, SGD's learning rate and momentum, points a step, epochs between snapshots.
+
+    reset_velocity: whether momentum starts from zero in every epoch, as in the released code.
+    """
+
+    epochs: int
+    learning_rate: float
+    momentum: float = 0.0
+    batch_size: int = 128
+    measure_every: int = 10
+    reset_velocity: bool = False
+
+    @property
+    def measured_epochs(self) -> list[int]:
+        """0, measure_every, 2 measure_every, … and the last.
+
+        >>> Settings(epochs=25, learning_rate=0.1).measured_epochs
+        [0, 10, 20, 25]
+        """
+        return sorted({*range(0, self.epochs + 1, self.measure_every), self.epochs})
+
+
+def train(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    settings: Settings,
+    seed: int,
+    folder: str | Path,
+    progress: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> list[float]:
+    """Train on images x (N, C, H, W) and targets y (N×K) on the network's device; leave a snapshot per measured epoch.
+
+    The loss is the mean square over batch and outputs. Each epoch goes through a permutation drawn for (seed, epoch), so
+    that the snapshots in `folder` hold all that is needed: if there are any, training goes on from the last whole one and
+    ends with the same bytes as if it had never stopped. `progress` is called with each epoch and its running loss; those
+    losses, epoch 1 to the last, are returned. Raises UserError where the loss stops being finite.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    velocity = Velocity(network, settings.momentum)
+    losses = _resume(network, velocity.tensors, folder)
+    if losses is None:
+        losses = []
+        _save(network, velocity.tensors, losses, folder)
+    network.train()
+    step = stepper(network, velocity, x, y, settings.learning_rate, settings.batch_size)
+    for epoch in range(len(losses) + 1, settings.epochs + 1):
+        order = torch.randperm(len(x), generator=generator(seed, "batches", epoch)).to(x.device)
+        total = torch.zeros((), device=x.device)
+        if settings.reset_velocity:
+            velocity.reset()
+        for batch in torch.split(order, settings.batch_size):
+            total += len(batch) * step(batch)
+        velocity.settle()
+        losses.append(float(total) / len(x))
+        if not math.isfinite(losses[-1]):
+            raise UserError(
+                f"training diverged in epoch {epoch} (loss {losses[-1]}) with learning rate {settings.learning_rate}; "
+                "lower the learning rate or init_scale"
+            )
+        progress(epoch, losses[-1])
+        if epoch in settings.measured_epochs:
+            _save(network, velocity.tensors, losses, folder)
+    return losses
+
+
+def snapshots(folder: str | Path) -> dict[int, Path]:
+    """The snapshots in a folder by epoch, in order."""
+    found = ((re.fullmatch(r"epoch_(\d+)\.safetensors", path.name), path) for path in Path(folder).iterdir())
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
+
+
+def load_snapshot(network: nn.Module, path: str | Path) -> nn.Module:
+    """Put a snapshot's weights and buffers into the network, which is returned in evaluation mode.
+
+    Raises UserError for a damaged file.
+    """
+    tensors, _ = _read(Path(path))
+    network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(_MOMENTUM)})
+    return network.eval()
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of settings and arrays, equal for equal ones: what training state belongs to.
+
+    >>> fingerprint({"epochs": 3}) == fingerprint({"epochs": 3}), fingerprint({"epochs": 3}) == fingerprint({"epochs": 4})
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        tensors = [value for value in vars(part).values() if isinstance(value, Tensor)] if is_dataclass(part) else []
+        for tensor in tensors:
+            digest.update(tensor.cpu().numpy().tobytes())
+        if not tensors:
+            digest.update(json.dumps(part, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def check_batches(architecture: str, n: int, batch_size: int) -> None:
+    """Raise UserError where a last batch of one point would leave batch normalisation without a variance."""
+    if architecture == "resnet18" and n % batch_size == 1:
+        raise UserError(
+            f"{n} points in batches of {batch_size} leave one point for the last, which resnet18's batch normalisation "
+            "cannot take; change n or batch_size by one"
+        )
+
+
+def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folder: Path) -> None:
+    """Write the snapshot after epoch len(losses)."""
+    names = [name for name, _ in network.named_parameters()]
+    momentum = {f"{_MOMENTUM}{name}": v for name, v in zip(names, velocity, strict=False)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (network.state_dict() | momentum).items()}
+    path = folder / f"epoch_{len(losses):06}.safetensors"
+    partial = path.with_suffix(".partial")
+    # One entry, as safetensors writes several in no order.
+    state = json.dumps({"losses": losses, "sha256": _checksum(tensors)})
+    save_file(tensors, partial, metadata={"state": state})
+    with open(partial, "rb") as file:  # on disk before it has its name: a snapshot is whole or not there
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[float] | None:
+    """Put the last whole snapshot into network and velocity; the losses so far, or None where there is no snapshot."""
+    for path in reversed(snapshots(folder).values()):
+        try:
+            tensors, losses = _read(path)
+        except UserError:
+            path.unlink()
+            continue
+        load_snapshot(network, path)
+        for (name, _), v in zip(network.named_parameters(), velocity, strict=False):
+            v.copy_(tensors[f"{_MOMENTUM}{name}"])
+        return losses
+    return None
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of tensors on the CPU, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], list[float]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+        if state["sha256"] != _checksum(tensors):
+            raise ValueError("its checksum is another")
+        return tensors, state["losses"]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"snapshot {path} is damaged ({error}); delete its folder and train again") from error

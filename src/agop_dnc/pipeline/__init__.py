@@ -1,0 +1,1 @@
+"""What the workflow needs besides the science: configuration, tables, records, devices, forecasts."""

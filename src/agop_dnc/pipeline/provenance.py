@@ -1,0 +1,163 @@
+"""Where a run's files come from: a record beside each, and whether it still is what the record says.
+
+A record is `provenance/<name>.json` in the folder of the file: the file's own SHA-256, those of the inputs of the job that made it,
+the job's settings and the whole configuration, the versions, the device, and the commit of the repository. There is no time in
+it: equal runs leave equal records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .instructions import processor
+
+_REPOSITORY = "repository:"
+PACKAGES = ("agop-dnc", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "snakemake")
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of the files in a folder, but for hidden ones (Snakemake leaves one there)."""
+    path = Path(path)
+    if path.is_file():
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    parts = sorted(part for part in path.rglob("*") if part.is_file() and not part.name.startswith("."))
+    listed = "".join(f"{part.relative_to(path)} {sha256(part)}\n" for part in parts)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that numbers and pictures depend on, those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def repository_state(repository: str | Path) -> dict[str, Any]:
+    """The commit that is checked out, and whether tracked files differ from it; both None where there is no repository."""
+    command = ["git", "-C", str(repository)]
+    try:
+        commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        changes = subprocess.run([*command, "diff", "--quiet", "HEAD"], capture_output=True).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": changes != 0}
+
+
+def device_name() -> str:
+    """The GPU if this process has used one, else the processor."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    return processor().get("model name") or platform.machine()
+
+
+def record_path(path: str | Path) -> Path:
+    """Where a file's record is.
+
+    >>> record_path("results/default/tables/nfa.csv").as_posix()
+    'results/default/tables/provenance/nfa.csv.json'
+    """
+    path = Path(path)
+    return path.parent / "provenance" / f"{path.name}.json"
+
+
+def checked(inputs: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each input of a job, all as recorded by the jobs that made them.
+
+    One that is not (cut short, damaged on the disk, edited) is put aside, so that the workflow makes it again, and UserError says so.
+    Inputs without a record, as a user's own data, are taken as they are.
+    """
+    found = {path: sha256(path) for path in sorted(inputs)}
+    for path, digest in found.items():
+        known = record_path(path)
+        if known.exists() and json.loads(known.read_text(encoding="utf-8"))["sha256"] != digest:
+            aside = Path(f"{path}.damaged")
+            if aside.is_dir():
+                shutil.rmtree(aside)
+            os.replace(path, aside)
+            raise UserError(
+                f"{path} is not what its job wrote: it was cut short, damaged or edited, and has been put aside as {aside}; "
+                "run the same command again, which makes it anew"
+            )
+    return found
+
+
+def record(outputs: Iterable[str], inputs: Mapping[str, str], about: Mapping[str, Any], repository: str | Path) -> None:
+    """Write the record of each output; paths are kept as they are given, those in the repository from there.
+
+    inputs: what :func:`checked` gave. about: what is said of the job beside them: rule, wildcards, params, configuration.
+    """
+    shared = {
+        "inputs": {_portable(path, repository): digest for path, digest in inputs.items()},
+        **about,
+        "versions": versions(),
+        "device": device_name(),
+        "repository": repository_state(repository),
+    }
+    for path in outputs:
+        folder = {"folder": True} if Path(path).is_dir() else {}
+        _write(record_path(path), {"file": path, "sha256": sha256(path)} | folder | shared)
+
+
+def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Path = ".") -> Iterator[tuple[str, str]]:
+    """What is wrong with the recorded files below some folders: pairs of the file's path and a sentence's end.
+
+    A file may be gone, edited since it was made, older than an input that has changed since, or made with other versions than
+    those installed here. Inputs that are no longer there were temporary and are passed over. Paths in records are relative
+    to base, where the run was started, or to the repository.
+    """
+    here, base = versions(), Path(base)
+    known: dict[str, str | None] = {}
+
+    def now(path: str) -> str | None:
+        if path not in known:
+            inside = path.startswith(_REPOSITORY)
+            there = Path(repository, path.removeprefix(_REPOSITORY)) if inside else base / path
+            known[path] = sha256(there) if there.exists() else None
+        return known[path]
+
+    for found in sorted(path for folder in folders for path in Path(folder).rglob("provenance/*.json")):
+        kept = json.loads(found.read_text(encoding="utf-8"))
+        file, recorded = kept["file"], kept["sha256"]
+        if now(file) is None and kept.get("folder"):
+            continue  # snapshots, which go once they are measured
+        if now(file) is None:
+            yield file, "is gone; run the workflow again to make it"
+        elif now(file) != recorded:
+            yield file, "was edited: it is not what its job wrote"
+        for path, digest in kept["inputs"].items():
+            if now(path) not in (None, digest):
+                yield file, f"has a changed input: {path} is not what it was made from"
+        for name, used in kept["versions"].items():
+            if here.get(name) != used:
+                yield file, f"has a changed version: it was made with {name} {used}, and here is {here.get(name)}"
+
+
+def _portable(path: str, repository: str | Path) -> str:
+    """A path inside the repository said without where the repository is."""
+    if Path(path).is_absolute() and Path(path).is_relative_to(Path(repository).resolve()):
+        return _REPOSITORY + Path(path).relative_to(Path(repository).resolve()).as_posix()
+    return path
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)

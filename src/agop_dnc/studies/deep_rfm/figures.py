@@ -1,0 +1,62 @@
+"""The figures of Deep RFMs: Gram matrices (Figures 1, 5, 6), NC1 and NC2 against depth (Figures 3, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ...drawing import BLACK, BLUE, METRIC_LABELS, ORANGE, band, captioned
+from ...pipeline.tables import summary
+
+# Component of deep_rfm.csv: label, colour, marker.
+DEEP_RFM_CURVES = {
+    "x": ("$X$", BLACK, "o"),
+    "agop": ("$M^{1/2}X$", BLUE, "s"),
+    "features": (r"$\Phi(M^{1/2}X)$", ORANGE, "^"),
+}
+
+
+def gram_figure(rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], caption: str) -> Figure:
+    """Gram matrices with colours from −1 to 1 (paper, Figures 1, 5, 6): a row per (name, matrices by layer), a column per layer."""
+    columns = max(len(matrices) for _, matrices in rows)
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(1.9 * columns + 1.3, 2.15 * len(rows) + 0.9), squeeze=False, layout="constrained"
+    )
+    for line, (name, matrices) in zip(axes, rows, strict=True):
+        for axis, (layer, matrix) in zip(line, sorted(matrices.items()), strict=False):
+            image = axis.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r", rasterized=True)
+            axis.set_title(f"layer {layer}")
+        for axis in line:
+            axis.set(xticks=[], yticks=[])
+        for axis in line[len(matrices) :]:
+            axis.set_axis_off()
+        line[0].set_ylabel(name)
+    bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1])
+    bar.set_label("cosine of centred samples")
+    return captioned(figure, caption)
+
+
+def depth_figure(table: pd.DataFrame, names: Mapping[str, str], caption: str) -> Figure:
+    """NC1 (left) and NC2 (right) against layer on a log scale (paper, Figures 3 and 4): a row per dataset, in names' order.
+
+    table: rows of deep_rfm.csv of one activation. Curves are means over seeds, bands one standard deviation.
+    """
+    figure, axes = plt.subplots(
+        len(names), 2, figsize=(8.2, 2.7 * len(names) + 0.7), squeeze=False, layout="constrained"
+    )
+    for line, (dataset, name) in zip(axes, names.items(), strict=True):
+        for axis, metric in zip(line, ("nc1", "nc2"), strict=True):
+            rows = table[(table.dataset == dataset) & (table.metric == metric)]
+            for component, (label, colour, marker) in DEEP_RFM_CURVES.items():
+                curve = summary(rows[rows.component == component], ["layer"])
+                band(axis, curve.layer, curve["mean"], curve["std"], label, colour, marker)
+            axis.set(xlabel="layer", ylabel=METRIC_LABELS[metric], title=name)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].legend()
+    return captioned(figure, caption)

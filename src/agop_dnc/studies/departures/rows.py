@@ -1,0 +1,222 @@
+"""The departures of :mod:`.departures`, measured: each function switches one thing and yields rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ...collapse.metrics import class_means, nc1
+from ...collapse.network import loss_and_accuracy
+from ...data.datasets import Arrays, Dataset
+from ...kernels.agop import kernel_agop, matrix_sqrt
+from ...kernels.features import feature_map, to
+from ...kernels.radial import KERNELS, row_chunks
+from ...kernels.regression import fit_predictor, normalised
+from ...labels import signed_one_hot
+from ...models.deep_rfm import PRECISIONS, Settings, layers
+from ...models.networks import Network, build
+from ...models.training import Settings as Training
+from ...models.training import load_snapshot, snapshots, train
+from ...randomness import generator
+from ..collapse_iteration.theorem import collapsed_gram, distance, iterate, kappa
+from .departures import COLUMNS
+
+RELEASED_RIDGE = 1e-3
+NC1 = "NC1 of M½X"
+Row = dict[str, Any]
+
+
+def of_tables(deep_rfm: pd.DataFrame, K: int) -> Iterator[Row]:
+    """Departures 1 and 4, and what the other Deep RFM departures are compared with, from one seed's rows of deep_rfm.csv."""
+    agop = deep_rfm[deep_rfm.component == "agop"]
+    for activation, rows in agop.groupby("activation", sort=False):
+        by_metric = {metric: part.set_index("layer").value for metric, part in rows.groupby("metric")}
+        name = _of(activation)
+        yield from _curve(1, "paper", f"{NC1}, {name}", by_metric["nc1"])
+        yield from _curve(1, "released", f"{NC1}, {name}", by_metric["nc1"] / K)
+        yield from _curve(4, "paper", f"NC2 of M½X, {name}", by_metric["nc2"])
+        yield from _curve(4, "released", f"NC2 of M½X, {name}", by_metric["nc2_mse"])
+        for number in {"relu": (2, 3), "cos": (5, 8)}[str(activation)]:
+            yield from _curve(number, "paper", f"{NC1}, {name}", by_metric["nc1"])
+
+
+def _of(activation: object) -> str:
+    return {"relu": "ReLU", "cos": "cosines"}[str(activation)]
+
+
+def _curve(number: int, variant: str, quantity: str, values: pd.Series[Any]) -> Iterator[Row]:
+    for step, value in values.items():
+        yield _row(number, variant, quantity, int(str(step)), float(value))
+
+
+def _row(number: int, variant: str, quantity: str, step: int, value: float) -> Row:
+    return {"departure": number, "variant": variant, "quantity": quantity, "step": step, "value": value}
+
+
+def of_ridge(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 2 for the run's own kernel, and for the Gaussian one in its first ten layers."""
+    yield from _deep_rfm(2, "released", arrays, replace(settings, ridge=RELEASED_RIDGE), seed)
+    gaussian = replace(settings, kernel="gaussian", depth=min(10, settings.depth))
+    for variant, ridge in (("paper", 0.0), ("released", RELEASED_RIDGE)):
+        for row in _deep_rfm(2, variant, arrays, replace(gaussian, ridge=ridge), seed):
+            yield row | {"quantity": f"{NC1}, {_of(settings.activation)}, Gaussian kernel"}
+
+
+def of_precision(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 3: float32 with distances as they are taken here, and with the released code's."""
+    yield from _deep_rfm(3, "float32", arrays, replace(settings, precision="float32"), seed)
+    quantity = f"{NC1}, {_of(settings.activation)}"
+    released = expanded_deep_rfm(
+        arrays.x_train, signed_one_hot(arrays.y_train), replace(settings, precision="float32"), seed
+    )
+    for layer, agop_features in enumerate(released, start=1):
+        yield _row(3, "released", quantity, layer, nc1(agop_features, arrays.y_train))
+
+
+def of_width(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 5."""
+    yield from _deep_rfm(5, "released", arrays, replace(settings, width=arrays.x_train.shape[1]), seed)
+
+
+def of_agop_scale(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 8."""
+    for variant, scale in (("released", "max"), ("Algorithm 1", "sum")):
+        yield from _deep_rfm(8, variant, arrays, replace(settings, agop_scale=scale), seed)
+
+
+def _deep_rfm(number: int, variant: str, arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """NC1 of M½X at every layer of a Deep RFM with these settings."""
+    fitted = layers(arrays.x_train, signed_one_hot(arrays.y_train), settings, seed)
+    for layer, (_, agop_features, _) in enumerate(fitted, start=1):
+        yield _row(number, variant, f"{NC1}, {_of(settings.activation)}", layer, nc1(agop_features, arrays.y_train))
+
+
+def expanded_distances(X: Tensor) -> Tensor:
+    """‖x_i − x_j‖₂ from ‖x‖² + ‖z‖² − 2xᵀz in X's own precision, which cancels for near points: the released code's way."""
+    sizes = X.square().sum(1)
+    r = torch.addmm(sizes[:, None] + sizes, X, X.T, alpha=-2.0)
+    return r.clamp_(min=0.0).sqrt_().fill_diagonal_(0.0)
+
+
+def expanded_deep_rfm(X: Tensor, Y: Tensor, settings: Settings, seed: int) -> Iterator[Tensor]:
+    """X M½ (N×d) of every layer of a Deep RFM that takes its distances from :func:`expanded_distances`.
+
+    In all else :func:`.deep_rfm.layers`, with the same random features (agop_scale does not matter to ReLU's NC1 and is
+    `mean` here).
+    """
+    precision, kernel = PRECISIONS[settings.precision], KERNELS[settings.kernel](settings.bandwidth)
+    X, Y = X.to(precision), Y.to(precision)
+    for layer in range(1, settings.depth + 1):
+        X = normalised(X)
+        predictor, r = fit_predictor(kernel, X, Y, settings.ridge, expanded_distances(X))
+        agop_features = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
+        drawn = generator(seed, "deep_rfm", settings.activation, layer)
+        features = feature_map(settings.activation, X.shape[1], settings.width, drawn, settings.feature_bandwidth)
+        X = to(features, X.device, precision)(agop_features)
+        yield agop_features
+
+
+def of_mlp(
+    dataset: Dataset, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
+) -> Iterator[Row]:
+    """Departures 6, 9 and 10, on the MLP of these settings."""
+    arrays, settings = dataset.arrays(), Training(**training)
+    x, y, K = arrays.x_train.float().reshape(-1, *arrays.image_shape), arrays.y_train, int(arrays.y_train.max()) + 1
+    Y = signed_one_hot(y).float()
+
+    def untrained() -> Network:
+        return build("mlp", arrays.image_shape, K, seed=seed, **network)
+
+    longer = replace(settings, epochs=settings.epochs + 1, measure_every=settings.epochs)
+    losses = train(untrained(), x, Y, longer, seed, folder / "whole")
+    found = {epoch: load_snapshot(untrained(), path) for epoch, path in snapshots(folder / "whole").items()}
+    found[1] = untrained()
+    train(found[1], x, Y, replace(settings, epochs=1), seed, folder / "first")
+    quantity = "NC1 of the last layer's output, MLP"
+    for variant, first, last in (("paper", 0, settings.epochs), ("released", 1, settings.epochs + 1)):
+        for epoch in (first, last):
+            yield _row(6, variant, quantity, epoch, _last_nc1(found[epoch], x, y))
+    heavy = replace(settings, momentum=0.9, learning_rate=settings.learning_rate / 10, measure_every=settings.epochs)
+    for variant, resets in (("paper", False), ("released", True)):
+        ended = untrained()
+        train(ended, x, Y, replace(heavy, reset_velocity=resets), seed, folder / variant)
+        name = f"{quantity} (momentum 0.9, learning rate {heavy.learning_rate:g})"
+        yield _row(9, variant, name, settings.epochs, _last_nc1(ended, x, y))
+    trained = found[settings.epochs]
+    evaluated = loss_and_accuracy(trained, x, y, K)["loss"]
+    for variant, loss in (("paper", evaluated), ("released", losses[settings.epochs - 1])):
+        yield _row(10, variant, "training loss, MLP", settings.epochs, loss)
+    if len(dataset.x_test):
+        own = replace(dataset, mean=dataset.x_test.mean(0), std=dataset.x_test.std(0, ddof=1))
+        for variant, tested in (("paper", arrays), ("released", own.arrays())):
+            x_test = tested.x_test.float().reshape(-1, *arrays.image_shape)
+            accuracy = loss_and_accuracy(trained, x_test, arrays.y_test, K)["accuracy"]
+            yield _row(10, variant, "test accuracy, MLP", settings.epochs, accuracy)
+
+
+def of_resnet(
+    arrays: Arrays, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
+) -> Iterator[Row]:
+    """Departure 12: ResNet-18 with either initialisation of its first convolution."""
+    x, K = arrays.x_train.float().reshape(-1, *arrays.image_shape), int(arrays.y_train.max()) + 1
+    for variant in ("paper", "released"):
+        built = build("resnet18", arrays.image_shape, K, seed=seed, **network)
+        if variant == "released":
+            first = built.backbone.conv1
+            assert isinstance(first, nn.Conv2d)
+            bound = 1 / math.sqrt(first.weight[0].numel())  # PyTorch's default
+            nn.init.uniform_(first.weight, -bound, bound, generator=generator(seed, "default initialisation"))
+        train(built, x, signed_one_hot(arrays.y_train).float(), Training(**training), seed, folder / variant)
+        value = _last_nc1(built, x, arrays.y_train)
+        yield _row(12, variant, "NC1 of the last layer's output, ResNet-18", training["epochs"], value)
+
+
+@torch.no_grad()
+def _last_nc1(network: nn.Module, x: Tensor, y: Tensor) -> float:
+    """NC1 of the last hidden layer's output, in evaluation mode."""
+    assert isinstance(network, Network)
+    network.eval()
+    return nc1(torch.cat([network.head[:-1](network.backbone(part)) for part in torch.split(x, 500)]), y)
+
+
+def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+    """Departure 11, on M½X of one layer, of the data and of a subset in which class c keeps 1 − c/(2K) of its points."""
+    X, y = arrays.x_train, arrays.y_train
+    K, place = int(y.max()) + 1, torch.zeros_like(y)
+    for label in range(K):
+        place[y == label] = torch.arange(int((y == label).sum()))
+    kept = place < (1 - y / (2 * K)) * torch.bincount(y)[y]
+    for name, rows in (("as it is", slice(None)), ("imbalanced subset", kept)):
+        labels = y[rows]
+        _, points, _ = next(layers(X[rows], signed_one_hot(labels), replace(settings, depth=1), seed))
+        centres = class_means(points, labels).mean(0), points.double().mean(0)
+        by_class, by_sample = (normalised(points.double() - centre) for centre in centres)
+        difference = max(
+            float((by_class[part] @ by_class.T - by_sample[part] @ by_sample.T).abs().max())
+            for part in row_chunks(len(points), 16 * len(points))
+        )
+        yield _row(11, "paper", f"largest difference of a cosine, {name}", 0, 0.0)
+        yield _row(11, "released", f"largest difference of a cosine, {name}", 0, difference)
+
+
+def of_kappa(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
+    """Departure 13: the distance to YᵀY of :mod:`.collapse_iteration` for each κ, from Gaussian data, two classes of n points."""
+    y = torch.arange(2).repeat_interleave(n)
+    target = collapsed_gram(y)
+    X = torch.randn(2 * n, 4 * n, dtype=torch.float64, generator=generator(0, "kappa")) / math.sqrt(4 * n)
+    for variant, which in (("paper", "printed"), ("Lemma C.2", "first order"), ("exact", "exact")):
+        grams = iterate(X @ X.T, target, ridge, map_ridge, kappa(which, ridge, map_ridge, n), steps)
+        for step, G in enumerate(grams, start=1):
+            yield _row(13, variant, "‖X̃ᵀX̃ − YᵀY‖", step, distance(G, target))
+
+
+def labelled(rows: Iterable[Row], dataset: str) -> pd.DataFrame:
+    """Rows as a table, with their dataset."""
+    return pd.DataFrame([{"dataset": dataset} | row for row in rows], columns=COLUMNS)

@@ -1,0 +1,139 @@
+"""The figures of networks: the SVD ablation, the Neural Feature Ansatz, truncations and random labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ...drawing import BLACK, BLUE, METRIC_LABELS, ORANGE, band, captioned, legend_above, linear_band
+from ...pipeline.tables import summary
+
+# Component of ablation.csv: label, colour, marker.
+SVD_CURVES = {
+    "input": (r"$\Phi$", BLACK, "o"),
+    "right": (r"$SV^\top\Phi$", BLUE, "s"),
+    "output": (r"$\mathrm{ReLU}(USV^\top\Phi)$", ORANGE, "^"),
+}
+
+
+def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
+    """NC1 of Φ, SVᵀΦ and ReLU(USVᵀΦ) over training (paper, Figures 2, 7 to 9): a row per (name, table), a panel per layer.
+
+    Tables: rows of ablation.csv of one dataset and architecture. Curves are means over seeds, bands one standard deviation.
+    """
+    columns = max(int(table.layer.max()) for _, table in rows)
+    figure, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(2.5 * columns, 2.3 * len(rows) + 0.9),
+        squeeze=False,
+        sharex="row",
+        layout="constrained",
+    )
+    for line, (name, table) in zip(axes, rows, strict=True):
+        for layer, axis in enumerate(line, start=1):
+            for component, (label, colour, marker) in SVD_CURVES.items():
+                curve = summary(table[(table.layer == layer) & (table.component == component)], ["epoch"])
+                band(axis, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
+            axis.set(title=f"layer {layer}", xlabel="epoch")
+        line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
+    return captioned(legend_above(figure, axes[0, 0]), caption)
+
+
+def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
+    """Variability, NFA correlation and loss over training (paper, Figures 10 to 12): a row per (name, training, nfa) tables."""
+    figure, axes = plt.subplots(
+        len(rows), 3, figsize=(10.5, 2.5 * len(rows) + 0.8), squeeze=False, layout="constrained"
+    )
+    for (left, middle, right), (name, training, nfa) in zip(axes, rows, strict=True):
+        wide = training.pivot_table(index=["epoch", "seed"], columns="metric", values="value")
+        total = wide.trace_within + wide.trace_between
+        for column, label, colour, marker in (
+            ("trace_within", r"tr $\Sigma_W$ / tr $\Sigma_T$", BLUE, "s"),
+            ("trace_between", r"tr $\Sigma_B$ / tr $\Sigma_T$", ORANGE, "^"),
+        ):
+            share = (wide[column] / total).rename("value").reset_index().dropna()
+            linear_band(left, summary(share, ["epoch"]), "epoch", label, colour, marker)
+        left.set(xlabel="epoch", ylabel=f"{name}\nshare of variability", ylim=(-0.03, 1.03))
+        layers = sorted(nfa.layer.unique())
+        for layer, colour in zip(layers, sns.color_palette("viridis", len(layers)), strict=True):
+            curve = summary(nfa[(nfa.layer == layer) & (nfa.target == "sqrt_agop")], ["epoch"])
+            linear_band(middle, curve, "epoch", f"layer {layer}", colour, "osD^v*"[(layer - 1) % 6])
+        middle.set(xlabel="epoch", ylabel="NFA correlation", ylim=(min(0.0, middle.get_ylim()[0]), 1.03))
+        for metric, label, colour, marker in (
+            ("train_loss", "training", BLACK, "o"),
+            ("test_loss", "test", ORANGE, "^"),
+        ):
+            curve = summary(training[training.metric == metric], ["epoch"])
+            if len(curve):
+                band(right, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
+        right.set(xlabel="epoch", ylabel="loss (mean square)")
+    for axis in axes[0]:
+        axis.legend(fontsize=7)
+    return captioned(figure, caption)
+
+
+def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
+    """NC1 at the end of training with the r largest singular values kept, and with AGOP^{1/2} for SVᵀ: a row per table."""
+    columns = max(int(table.layer.max()) for _, table in rows)
+    figure, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(2.5 * columns, 2.3 * len(rows) + 0.9),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for line, (name, table) in zip(axes, rows, strict=True):
+        for layer, axis in enumerate(line, start=1):
+            here = table[table.layer == layer]
+            for side, (label, colour, marker) in (("right", SVD_CURVES["right"]), ("output", SVD_CURVES["output"])):
+                kept = here[here.component.str.startswith(f"{side}_top_")]
+                kept = kept.assign(rank=kept.component.str.rsplit("_", n=1).str[-1].astype(int))
+                curve = summary(kept, ["rank"]).sort_values("rank")
+                band(axis, curve["rank"], curve["mean"], curve["std"], f"{label}, top $r$", colour, marker)
+                axis.axhline(here[here.component == side].value.mean(), color=colour, linewidth=1, linestyle="--")
+            for component, label, style in (("input", r"$\Phi$", "-"), ("agop", r"$\mathrm{AGOP}^{1/2}\Phi$", ":")):
+                axis.axhline(here[here.component == component].value.mean(), color=BLACK, linestyle=style, label=label)
+            axis.set(title=f"layer {layer}", xlabel="singular directions kept, $r$")
+            axis.set_xscale("log")
+            axis.set_xticks([1, 2, 5, 10, 20], labels=["1", "2", "5", "10", "20"])
+            axis.tick_params(axis="x", which="minor", bottom=False)
+        line[0].set_ylabel(f"{name}\n{METRIC_LABELS['nc1']}")
+        _round_limits(line[0])
+    return captioned(legend_above(figure, axes[0, 0]), caption)
+
+
+def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
+    """NC1 to NC4 of the last hidden layer against epochs, a curve per (name, table): true labels beside random ones.
+
+    Tables: columns seed, epoch, metric, value with metrics nc1_pinv, nc2_normalised, nc3, nc4 (the slides' definitions).
+    """
+    titles = {"nc1_pinv": "NC1", "nc2_normalised": "NC2", "nc3": "NC3", "nc4": "NC4"}
+    figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.2), layout="constrained")
+    styles = ((BLUE, "s"), (ORANGE, "^"), (BLACK, "o"))
+    for axis, (metric, title) in zip(axes, titles.items(), strict=True):
+        for (name, table), (colour, marker) in zip(rows, styles, strict=False):
+            curve = summary(table[table.metric == metric], ["epoch"])
+            if metric == "nc4":  # reaches 0, which a log scale cannot show
+                linear_band(axis, curve, "epoch", name, colour, marker)
+            else:
+                band(axis, curve.epoch, curve["mean"], curve["std"], name, colour, marker)
+        axis.set(title=title, xlabel="epoch")
+    return captioned(legend_above(figure, axes[0]), caption)
+
+
+def _round_limits(axis: Axes) -> None:
+    """Let a log scale end, and be labelled, at 1, 2 or 5 times a power of ten, however the widest band falls."""
+    low, high = axis.get_ylim()
+    ends = [step * 10.0**power for power in range(-20, 20) for step in (1, 2, 5)]
+    axis.set_ylim(max(end for end in ends if end <= low), min(end for end in ends if end >= high))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())

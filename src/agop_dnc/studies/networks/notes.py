@@ -1,0 +1,101 @@
+"""Captions and short tables of the notebooks on networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...notes import Facts, title
+from ...pipeline.tables import last_epoch, summary
+
+NETWORK_TITLES = {"mlp": "MLP", "resnet18": "ResNet-18", "vgg11": "VGG-11"}
+# Section 6: over layers and seeds, at the end of training.
+PAPER_NFA = {("cifar10", "resnet18"): "0.74 ± 0.17", ("mnist", "mlp"): "0.74 ± 0.13"}
+
+
+def network_panel_name(figure: str, row: int, dataset: str, architecture: str) -> str:
+    """A row's name: with a letter in Figure 2, and with the architecture wherever rows differ in it."""
+    name = f"{NETWORK_TITLES[architecture]}, {title(dataset)}"
+    if figure == "figure_02":
+        return f"({'AB'[row]}) {name}"
+    return name if figure == "figure_s1" else title(dataset)
+
+
+def training_summary(training: pd.DataFrame) -> pd.DataFrame:
+    """Every metric at the last epoch, mean and standard deviation over seeds: a row a metric."""
+    return summary(last_epoch(training), ["metric"])
+
+
+def network_caption(
+    panels: Sequence[tuple[str, str]],
+    facts_of: Mapping[str, Facts],
+    seeds: Sequence[int],
+    settings: Sequence[Mapping[str, Any]],
+) -> str:
+    """What was trained: for each (dataset, architecture) its points, epochs, learning rate, momentum and scale; the seeds."""
+    runs = []
+    for (dataset, architecture), setting in zip(panels, settings, strict=True):
+        fact = facts_of[dataset]
+        runs.append(
+            f"{NETWORK_TITLES[architecture]} on {title(dataset)}: n = {fact['points']:,}, {len(fact['class_sizes'])} classes, "
+            f"{setting['epochs']} epochs, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
+            f"initialisation scale {setting['init_scale']:g}"
+        )
+    seeds_said = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
+    return f"{'. '.join(runs)}; batches of {settings[0]['batch_size']}; {seeds_said}: mean and one standard deviation."
+
+
+def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """NC1 at the last epoch, means over seeds, and what share of the fall of log NC1 in a layer is due to SVᵀ: a row a layer.
+
+    table: rows of ablation.csv of one dataset and architecture. The share is log(input/right) / log(input/output), of the
+    geometric means over seeds; the rest is ReLU∘U's. The last row is of all layers together.
+    """
+    last = table[table.epoch == table.epoch.max()]
+    logs = last.assign(log=np.log(last.value)).groupby(["layer", "component"])["log"].mean().unstack()
+    right, whole = logs.input - logs.right, logs.input - logs.output
+    rows = np.exp(logs)[["input", "right", "output"]].rename(
+        columns={"input": "Φ", "right": "SVᵀΦ", "output": "ReLU(USVᵀΦ)"}
+    )
+    rows.insert(0, "layer", [str(layer) for layer in rows.index])
+    rows["log₁₀ fall by SVᵀ"], rows["log₁₀ fall by ReLU∘U"] = right / np.log(10), (whole - right) / np.log(10)
+    rows["share of SVᵀ"] = right / whole
+    total = {"layer": "all", "log₁₀ fall by SVᵀ": right.sum() / np.log(10), "share of SVᵀ": right.sum() / whole.sum()}
+    total["log₁₀ fall by ReLU∘U"] = (whole - right).sum() / np.log(10)
+    summarised: pd.DataFrame = pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+    return summarised
+
+
+def nfa_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """NFA correlations at the end of training, mean and standard deviation over layers and seeds, beside their nulls.
+
+    table: rows of nfa.csv. Columns: dataset, architecture; of AGOP^{1/2} (`sqrt_agop`) and of the AGOP (`agop`) the mean and
+    standard deviation at the last epoch, at epoch 0, and at the last epoch with the AGOP's eigenvectors rotated at random;
+    the paper's value where it gives one.
+    """
+    records = []
+    for (dataset, architecture), rows in table.groupby(["dataset", "architecture"], sort=False):
+        record: dict[str, Any] = {"dataset": dataset, "architecture": architecture}
+        for target in ("sqrt_agop", "agop"):
+            for name, epoch, kind in (
+                ("trained", rows.epoch.max(), target),
+                ("untrained", 0, target),
+                ("rotated", rows.epoch.max(), f"{target}_rotated"),
+            ):
+                values = rows[(rows.epoch == epoch) & (rows.target == kind)].value
+                record[f"{target}_{name}_mean"], record[f"{target}_{name}_std"] = values.mean(), values.std()
+        record["paper"] = PAPER_NFA.get((str(dataset), str(architecture)), "")
+        records.append(record)
+    return pd.DataFrame(records)
+
+
+def last_layer(training: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """NC1 to NC4 of the last hidden layer's output, from the tables of training and of networks."""
+    output = networks[(networks.layer == networks.layer.max()) & (networks.component == "output")]
+    columns = ["seed", "epoch", "metric", "value"]
+    of_network = training[training.metric.isin(["nc3", "nc4"])]
+    joined: pd.DataFrame = pd.concat([output[columns], of_network[columns]], ignore_index=True)
+    return joined

@@ -1,0 +1,140 @@
+"""Figures of the deep unconstrained features model. Solid with markers: measured; dashed: predicted."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned
+from ...pipeline.tables import summary
+
+LAYER_MARKS = "osD^v*"
+
+
+def descent_figure(curves: pd.DataFrame, optima: pd.Series, caption: str) -> Figure:
+    """The DUFM's training (Figures D1, D3), a row per number of layers: loss, then DNC1, DNC2, DNC2 before σ and DNC3 by layer.
+
+    curves: rows of dufm_curves.csv of one study. optima: the predicted loss by number of layers. Of the loss every seed is drawn, a
+    colour per setting; of the others the first setting's geometric mean over seeds.
+    """
+    depths, settings = sorted(curves.layers.unique()), list(curves.setting.unique())
+    figure, axes = plt.subplots(
+        len(depths), 5, figsize=(16, 3.0 * len(depths) + 0.9), squeeze=False, layout="constrained"
+    )
+    marks = dict(zip(settings, (BLUE, ORANGE, GREEN, RED), strict=False))
+    titles = {"dnc1": "DNC1", "dnc2": "DNC2 − 1, after σ", "dnc2_before": "DNC2 − 1, before σ", "dnc3": "DNC3"}
+    for line, depth in zip(axes, depths, strict=True):
+        here = curves[curves.layers == depth]
+        for (setting, _), rows in here[here.metric == "loss"].groupby(["setting", "seed"], sort=False):
+            line[0].plot(rows.step, rows.value, color=marks[setting], linewidth=0.9)
+        line[0].axhline(optima[depth], color=BLACK, linestyle="--", linewidth=1)
+        line[0].set(ylabel=f"L = {depth}\nloss", yscale="log")
+        first = here[here.setting == settings[0]]
+        for axis, (metric, title) in zip(line[1:], titles.items(), strict=True):
+            rows = first[first.metric == metric]
+            layers = sorted(rows.layer.unique())
+            for layer, colour in zip(layers, sns.color_palette("viridis", len(layers)), strict=True):
+                offset = 1.0 if metric.startswith("dnc2") else 0.0
+                values = rows[rows.layer == layer].assign(
+                    value=lambda r, o=offset: np.log(np.maximum(r.value - o, 1e-17))
+                )
+                curve = summary(values, ["step"])
+                axis.plot(
+                    curve.step,
+                    np.exp(curve["mean"]),
+                    color=colour,
+                    linewidth=1.2,
+                    marker=LAYER_MARKS[(layer - 1) % 6],
+                    markersize=3,
+                    label=f"input of layer {layer}",
+                )
+            axis.set(yscale="log", title=title if depth == depths[0] else "")
+        for axis in line:
+            axis.set_xscale("symlog", linthresh=1)
+            axis.set(xlabel="step", xlim=(0, None))
+        line[1].legend(fontsize=6)
+    handles = [Line2D([], [], color=marks[setting]) for setting in settings]
+    axes[0, 0].legend(
+        [*handles, Line2D([], [], color=BLACK, linestyle="--")],
+        [*settings, "predicted optimum"],
+        fontsize=6,
+        loc="upper right",
+    )
+    sns.despine(figure)
+    return captioned(figure, caption)
+
+
+def threshold_figure(curves: pd.DataFrame, table: pd.DataFrame, caption: str) -> Figure:
+    """The DUFM's threshold (Figure D2), a panel per number of layers: losses found against the strength of the penalties.
+
+    curves, table: rows of dufm_curves.csv and dufm.csv of study d2.
+    """
+    depths = sorted(table.layers.unique())
+    figure, axes = plt.subplots(
+        1, len(depths), figsize=(3.6 * len(depths), 3.7), squeeze=False, layout="constrained", sharey=True
+    )
+    for axis, depth in zip(axes[0], depths, strict=True):
+        found = curves[(curves.layers == depth) & (curves.metric == "loss")]
+        axis.plot(found.setting.astype(float), found.value, ".", color="#999999", markersize=3, label="one start")
+        local = curves[(curves.layers == depth) & (curves.metric == "collapsed loss")]
+        axis.plot(local.setting.astype(float), local.value, ":", color=BLACK, label="min F(a), collapsed")
+        lowest = table[(table.layers == depth) & (table.quantity == "lowest loss")]
+        ratio = lowest.setting.astype(float)
+        axis.plot(ratio, lowest.predicted, "--", color=BLACK, label="min(1/2, min F(a))")
+        collapsed = table[(table.layers == depth) & (table.quantity == "collapsed")].measured.to_numpy() == 1
+        axis.plot(
+            ratio[collapsed], lowest.measured[collapsed], "o", color=BLUE, markersize=5, label="lowest: collapsed"
+        )
+        axis.plot(ratio[~collapsed], lowest.measured[~collapsed], "X", color=RED, markersize=6, label="lowest: nothing")
+        axis.axvline(1.0, color=GREEN, linewidth=1, label="predicted threshold")
+        axis.set(xscale="log", title=f"L = {depth}", xlabel=r"$n\lambda_H\lambda_1\cdots\lambda_L$ / threshold")
+    axes[0, 0].set(ylabel="loss", ylim=(None, 0.62))
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    sns.despine(figure)
+    return captioned(figure, caption)
+
+
+def rank_figure(curves: pd.DataFrame, table: pd.DataFrame, caption: str) -> Figure:
+    """More than two classes (Figure D4), a column per (K, L): losses against steps, and where they end, as multiples of
+    collapse's (those above 2 are cut off); ranks by layer.
+
+    curves, table: rows of dufm_curves.csv and dufm.csv of study d4.
+    """
+    cases = list(table.groupby(["classes", "layers"], sort=False))
+    figure, axes = plt.subplots(2, len(cases), figsize=(3.8 * len(cases), 6.0), squeeze=False, layout="constrained")
+    ends = {"L-BFGS from there": (BLUE, "o"), "L-BFGS": (ORANGE, "^")}
+    for (top, bottom), (case, rows) in zip(axes.T, cases, strict=True):
+        classes, layers = (int(str(part)) for part in case)
+        here = curves[(curves.classes == classes) & (curves.layers == layers)]
+        losses = rows[rows.quantity == "loss"]
+        collapsed = losses.predicted.iloc[0]
+        for _, curve in here.groupby("seed"):
+            top.plot(curve.step, curve.value / collapsed, color=BLUE, linewidth=0.7)
+        ranks = rows[rows.quantity.str.startswith("rank")]
+        ranks = ranks.assign(layer=ranks.quantity.str.rsplit(n=1).str[-1].astype(int))
+        for place, (setting, (colour, marker)) in enumerate(ends.items()):
+            found = losses[losses.setting == setting].measured / collapsed
+            top.plot([here.step.max() * 2.0 ** (place + 1)] * len(found), found, marker, color=colour, markersize=4)
+            for _, line in ranks[ranks.setting == setting].groupby("seed"):
+                bottom.plot(
+                    line.layer, line.measured, f"{marker}-", color=colour, markersize=4, linewidth=0.7, alpha=0.7
+                )
+        top.axhline(1.0, color=BLACK, linestyle="--", linewidth=1)
+        bottom.axhline(classes, color=BLACK, linestyle="--", linewidth=1)
+        top.set(title=f"K = {classes}, L = {layers}", xlabel="step", ylim=(0.7, 2))
+        top.set_xscale("symlog", linthresh=1)
+        top.set(xlim=(0, here.step.max() * 8), xticks=[0, 10, 100, 1000], xticklabels=["0", "10", "100", "1000"])
+        bottom.set(xlabel="layer", ylim=(0, classes + 1), xticks=range(1, layers + 1))
+    axes[0, 0].set_ylabel("loss / loss of collapse")
+    axes[1, 0].set_ylabel("rank of the layer's input")
+    handles = [Line2D([], [], color=BLUE), *(Line2D([], [], color=c, marker=m, linestyle="") for c, m in ends.values())]
+    handles.append(Line2D([], [], color=BLACK, linestyle="--"))
+    labels = ["gradient descent", "L-BFGS from its end", "L-BFGS from the start", "collapse"]
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    sns.despine(figure)
+    return captioned(figure, caption)
