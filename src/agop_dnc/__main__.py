@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .pipeline import comparison, provenance
+from .studies import all as studies
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHOWN = 10  # rows of a table that differ
@@ -49,7 +50,7 @@ def verify(run: str, base: Path) -> int:
 def compare(first: str, second: str) -> int:
     """Say which cells of two runs' tables differ by more than their tolerance."""
     try:
-        results = list(comparison.compare(first, second))
+        results = list(comparison.compare(first, second, studies.tables()))
     except FileNotFoundError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2

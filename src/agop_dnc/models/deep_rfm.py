@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,41 +19,10 @@ from ..kernels.radial import KERNELS
 from ..kernels.regression import KernelPredictor, fit_predictor, normalised
 from ..labels import signed_one_hot
 from ..randomness import generator
+from .settings import DeepRfmSettings
 
+Settings = DeepRfmSettings
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-AGOP_SCALES = ("mean", "max", "sum")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What defines a Deep RFM; the defaults are the paper's for ReLU.
-
-    depth: layers L. kernel: `laplace` or `gaussian`, of the given bandwidth. activation: `relu` or `cos`, of the given
-    width; feature_bandwidth: scale of the Cauchy weights of cos. ridge: added to the kernel matrix's diagonal. agop_scale:
-    `mean` over the points (Section 3.2), `sum` (Algorithm 1) or `max`, largest entry 1 (the released code). precision: of
-    kernel, solve, AGOP and features.
-    """
-
-    depth: int = 20
-    activation: str = "relu"
-    kernel: str = "laplace"
-    bandwidth: float = 2.0
-    width: int = 1024
-    feature_bandwidth: float = 0.05
-    ridge: float = 0.0
-    agop_scale: str = "mean"
-    precision: str = "float64"
-
-    def __post_init__(self) -> None:
-        choices = {"kernel": KERNELS, "activation": ("relu", "cos"), "agop_scale": AGOP_SCALES, "precision": PRECISIONS}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} '{getattr(self, name)}'; known are {', '.join(known)}")
-        for name in ("depth", "width", "bandwidth", "feature_bandwidth"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not self.ridge >= 0:
-            raise ValueError(f"ridge must be 0 or more, not {self.ridge}")
 
 
 @dataclass(frozen=True)
@@ -106,16 +76,21 @@ def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> KernelPr
 
 
 class DeepRFM:
-    """A Deep RFM to fit to one's own data.
+    """A Deep RFM to fit to your own data.
+
+    Args:
+        settings: What defines it; or give the settings as keywords, as in ``DeepRFM(depth=3)``.
+        seed: Of the random features.
+        keywords: Fields of :class:`.settings.DeepRfmSettings` that differ from `settings`.
 
     >>> X, y = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
-    >>> model = DeepRFM(Settings(depth=2, width=16)).fit(X, y)
+    >>> model = DeepRFM(depth=2, width=16).fit(X, y)
     >>> model.transform(X, layer=2).shape, bool((model.predict(X) == y).all())
     (torch.Size([30, 16]), True)
     """
 
-    def __init__(self, settings: Settings | None = None, seed: int = 0) -> None:
-        self.settings = settings or Settings()
+    def __init__(self, settings: Settings | None = None, seed: int = 0, **keywords: Any) -> None:
+        self.settings = (settings or Settings()).replace(**keywords)
         self.seed = seed
         self.layers: list[Layer] = []
         self.final: KernelPredictor | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .findings import FINDERS, Evidence, Finding
 
@@ -155,6 +156,20 @@ def bounds_of(claim: Claim, dataset: str, model: str, quantity: str) -> Bounds:
     if quantity == "NFA correlation":
         return _NFA_BOUNDS.get((dataset, model), claim.bounds[quantity])
     return claim.bounds[quantity]
+
+
+def evidence(tables: Mapping[str, pd.DataFrame], class_sizes: Mapping[str, Sequence[int]]) -> Evidence:
+    """Return the evidence in a run's tables; those that the run lacks are empty."""
+    keys = ["dataset", "architecture", "seed", "epoch"]
+    columns = {
+        "deep_rfm": ["dataset", "activation", "seed", "layer", "component", "metric", "value"],
+        "networks": [*keys, "layer", "component", "metric", "value"],
+        "nfa": [*keys, "layer", "target", "value"],
+        "training": [*keys, "metric", "value"],
+        "feature_kernel": ["seed", "width", "angle", "metric", "value"],
+    }
+    found = {name: tables[name] if name in tables else pd.DataFrame(columns=needed) for name, needed in columns.items()}
+    return Evidence(**found, class_sizes=class_sizes)
 
 
 def evaluate(evidence: Evidence) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

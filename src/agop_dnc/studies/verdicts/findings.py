@@ -37,7 +37,6 @@ class Evidence:
     """
 
     deep_rfm: pd.DataFrame
-    ablation: pd.DataFrame
     nfa: pd.DataFrame
     networks: pd.DataFrame
     training: pd.DataFrame
@@ -166,7 +165,8 @@ def _network_runs(evidence: Evidence, table: pd.DataFrame) -> Iterator[tuple[str
 
 
 def _due_to_right_singular_part(evidence: Evidence) -> Iterator[Finding]:
-    for dataset, model, rows, reason in _network_runs(evidence, evidence.ablation):
+    chosen = evidence.networks[evidence.networks.metric == "nc1"]
+    for dataset, model, rows, reason in _network_runs(evidence, chosen):
         last = last_epoch(rows)
         logs = last.assign(value=np.log10(last.value)).pivot(
             index=["seed", "layer"], columns="component", values="value"
