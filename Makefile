@@ -26,7 +26,7 @@ setup: $(SYNCED)
 # The mark is made last, so that a set-up that was killed is done again.
 $(SYNCED): pyproject.toml uv.lock | .uv/.installed
 	@rm -f $@
-	$(UV) sync --locked --python $(PYTHON) --compile-bytecode
+	$(UV) sync --locked --extra pipeline --python $(PYTHON) --compile-bytecode
 	@touch $@
 
 .uv/.installed:
@@ -77,7 +77,7 @@ docs: $(SYNCED)
 envs: $(SYNCED)
 	{ printf '# Made from uv.lock by `make envs`.\nname: agop-dnc\nchannels: [conda-forge]\n'; \
 	  printf 'dependencies:\n  - python=3.12\n  - pip\n  - pip:\n'; \
-	  $(UV) export --quiet --locked --no-dev --no-hashes --no-emit-project --no-annotate --no-header \
+	  $(UV) export --quiet --locked --no-dev --extra pipeline --no-hashes --no-emit-project --no-annotate --no-header \
 	  | sed 's/^/      - /'; } > envs/environment.yaml
 
 # Is a finished run what its records say? `make verify`, or `make verify RUN=mine`.

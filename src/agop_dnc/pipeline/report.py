@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 import pandas as pd
 
-
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 # The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
 _STYLE = """\
