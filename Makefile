@@ -57,6 +57,7 @@ lint: $(SYNCED)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/lint-imports
 	.venv/bin/snakemake --lint
 	.venv/bin/nbstripout --verify notebooks/*.ipynb
 
@@ -69,9 +70,10 @@ format: $(SYNCED)
 bench: $(SYNCED)
 	.venv/bin/python benchmarks/run.py
 
-# The configuration's page, from its schema.
+# The configuration's page, from the typed settings.
 docs: $(SYNCED)
-	.venv/bin/python -c "from agop_dnc import config; print(config.markdown('workflow/schemas/config.schema.yaml'), end='')" > docs/configuration.md
+	.venv/bin/python -c "from agop_dnc.pipeline import config; from agop_dnc.studies import all; print(config.markdown(all.model()), end='')" > docs/configuration.md
+	.venv/bin/python -c "import json; from agop_dnc.studies import all; print(json.dumps(all.model().model_json_schema(), indent=1, ensure_ascii=False))" > docs/configuration.schema.json
 
 # The conda environment, from the lock; the library itself is used from the checkout.
 envs: $(SYNCED)
@@ -83,12 +85,12 @@ envs: $(SYNCED)
 # Is a finished run what its records say? `make verify`, or `make verify RUN=mine`.
 RUN ?= default
 verify: $(SYNCED)
-	.venv/bin/python -m agop_dnc verify $(RUN)
+	.venv/bin/agop-dnc verify $(RUN)
 
 # Do two runs' tables agree? `make compare A=results/default B=elsewhere/results/default`.
 compare: $(SYNCED)
-	@test -n "$(A)" -a -n "$(B)" || { echo "Error: name two runs, as in make compare A=results/default B=showcase"; exit 1; }
-	.venv/bin/python -m agop_dnc compare "$(A)" "$(B)"
+	@test -n "$(A)" -a -n "$(B)" || { echo "Error: name two runs, as in make compare A=results/default B=results/showcase/default"; exit 1; }
+	.venv/bin/agop-dnc compare "$(A)" "$(B)"
 
 # The default run with AVX2 alone, whose tables depend less on the processor (docs/design.md).
 reference: $(SYNCED)
@@ -101,7 +103,7 @@ showcase: reference
 
 # Whether the showcase is what the code makes: the whole run again, compared with it.
 check-showcase: reference
-	.venv/bin/python -m agop_dnc verify default
+	.venv/bin/agop-dnc verify default
 	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 -rs tests/test_showcase.py
 
 clean:
