@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
+.PHONY: reproduce mine setup test coverage wheel test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -37,7 +37,23 @@ $(SYNCED): pyproject.toml uv.lock | .uv/.installed
 test: $(SYNCED)
 	.venv/bin/pytest
 
-# Every path that runs on a GPU, beside the same on the CPU; says what is left out where there is none.
+# The same, with the lines that the tests run counted in all processes.
+coverage: $(SYNCED)
+	rm -f .coverage .coverage.*
+	.venv/bin/pytest --cov --cov-report=
+
+# The wheel, installed by itself in an environment of its own, where neither Snakemake nor the drawing packages are.
+wheel: $(SYNCED)
+	rm -rf dist .wheel
+	$(UV) build --quiet --wheel --out-dir dist
+	$(UV) venv --quiet --python $(PYTHON) .wheel
+	$(UV) export --quiet --locked --no-dev --no-emit-project --no-hashes | $(UV) pip install --quiet --python .wheel -r -
+	$(UV) pip install --quiet --python .wheel --no-deps dist/*.whl
+	cd dist && ../.wheel/bin/python -c "import importlib.util as u; assert not any(map(u.find_spec, ('snakemake', 'seaborn', 'papermill'))); \
+	  from agop_dnc import DeepRFM, __version__, measure; print('agop-dnc', __version__, 'imports by itself:', measure.__name__, DeepRFM.__name__)" && ../.wheel/bin/agop-dnc --help >/dev/null
+	rm -rf .wheel
+
+# Every path that runs on a GPU, next to the same on the CPU; says what is left out if there is none.
 test-gpu: $(SYNCED)
 	.venv/bin/pytest -n 0 -rs tests/test_devices.py
 
@@ -107,4 +123,4 @@ check-showcase: reference
 	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 -rs tests/test_showcase.py
 
 clean:
-	rm -rf .venv .uv
+	rm -rf .venv .uv .wheel dist
