@@ -13,13 +13,11 @@ reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
 	.venv/bin/snakemake --report results/default/report.html
 
-# `make mine NPZ=path/to/my.npz`: every figure and verdict for data of one's own, with the settings of examples/own_data.yaml.
+# `make mine NPZ=path/to/my.npz`: every figure and verdict for your own data, as the run `my` (or NAME=…); several files if NPZ holds
+# several. Paths are relative to where make was called. The settings are those of examples/own_data.yaml, left in my.yaml to be changed.
 mine: $(SYNCED)
 	@test -n "$(NPZ)" || { echo "Error: name your data, as in make mine NPZ=my.npz (docs/own-data.md says what it holds)"; exit 1; }
-	.venv/bin/snakemake --cores all --configfile examples/own_data.yaml \
-	  --config 'datasets={"mine": {"source": "npz", "path": "$(NPZ)"}}'
-	.venv/bin/snakemake --configfile examples/own_data.yaml --report results/mine/report.html \
-	  --config 'datasets={"mine": {"source": "npz", "path": "$(NPZ)"}}'
+	.venv/bin/agop-dnc mine $(if $(NAME),--name "$(NAME)") $(foreach file,$(NPZ),"$(if $(filter /%,$(file)),$(file),$(PWD)/$(file))")
 
 setup: $(SYNCED)
 

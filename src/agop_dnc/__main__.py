@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 from .errors import UserError
+from .files import write_text
 from .pipeline import comparison, provenance
 from .studies import all as studies
 
@@ -38,8 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run.add_argument("jobs", help="what export-jobs printed")
     run.add_argument("--directory", default=".", help="where results are left")
+    mine = commands.add_parser(
+        "mine", help="make every figure and verdict for data of your own; needs the pipeline extra"
+    )
+    mine.add_argument("files", nargs="+", help="npz files: x_train, y_train and, if you have them, x_test, y_test")
+    mine.add_argument("--name", help="the run's name; after the first file if not given")
+    mine.add_argument("--directory", default=".", help="where results and figures are left")
+    mine.add_argument("--cores", default="all", help="how many jobs run at once")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "mine":
+            return run_mine(chosen.files, chosen.name, Path(chosen.directory), chosen.cores)
         if chosen.command == "verify":
             return verify(chosen.run, Path(chosen.directory))
         if chosen.command == "compare":
@@ -90,6 +101,42 @@ def export_jobs(configfiles: list[str], directory: Path) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     jobs = job_list.export(REPOSITORY / "Snakefile", files, targets, directory)
     print(json.dumps({"config": plain(config), "jobs": jobs}, ensure_ascii=False))
+    return 0
+
+
+def run_mine(files: list[str], name: str | None, directory: Path, cores: str) -> int:
+    """Run the workflow on files of a user's own, write the report, and print where everything is and the verdicts."""
+    import yaml
+
+    from .pipeline import own_data, tables
+
+    content = own_data.configuration(files, REPOSITORY / "examples" / "own_data.yaml", name)
+    run = content["run"]
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = directory / f"{run}.yaml"
+    if not settings.exists():
+        write_text(
+            settings,
+            "# Change what you like and run the same command again; docs/configuration.md explains every key.\n"
+            + yaml.safe_dump(content, sort_keys=False, allow_unicode=True),
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(REPOSITORY / "Snakefile"),
+        "--directory",
+        str(directory),
+    ]
+    command += ["--configfile", str(settings.resolve())]
+    report = Path("results", run, "report.html")
+    for step in (["--cores", cores], ["--report", str(report)]):
+        if code := subprocess.run([*command, *step]).returncode:
+            return code
+    claims = tables.read(directory / "results" / run / "tables" / "claims.csv").fillna("")
+    print(claims[["claim", "dataset", "model", "verdict"]].to_string(index=False))
+    print(f"Report: {directory / report}; figures: {directory / 'figures' / run}; settings: {settings}")
     return 0
 
 
