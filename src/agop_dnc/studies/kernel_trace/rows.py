@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from ...kernels.radial import Kernel
+from ...kernels.radial import RadialKernel
 from ...pipeline.tables import Row, compared
 from .trace import collapsed_alignment
 
 
-def of_traces(traces: pd.DataFrame, kernels: Mapping[str, Kernel], y: Tensor, mu: float) -> Iterator[Row]:
+def of_traces(traces: pd.DataFrame, kernels: Mapping[str, RadialKernel], y: Tensor, mu: float) -> Iterator[Row]:
     """What the kernels of a run do beside what the theorems say they should: rows of theory.csv.
 
     traces: rows of kernel_trace.csv of one dataset. kernels: by model. y: the labels (N). Rates are geometric means over the
