@@ -95,7 +95,9 @@ def _agop_by_outputs(
     return M
 
 
-def _agop_by_pairs(P: Tensor, X: Tensor, alpha: Tensor, S: Tensor | None, mean: Tensor | None, diagonal: bool) -> Tensor:
+def _agop_by_pairs(
+    P: Tensor, X: Tensor, alpha: Tensor, S: Tensor | None, mean: Tensor | None, diagonal: bool
+) -> Tensor:
     A = gram(P)  # P is symmetric
     for rows in row_chunks(len(P), 2 * P.shape[1] * P.element_size()):
         A[rows].mul_(alpha[rows] @ alpha.T)

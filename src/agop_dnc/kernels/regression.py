@@ -32,10 +32,28 @@ class KernelPredictor:
         return torch.cat([self.kernel.matrix(X_new[rows], self.X) @ self.alpha for rows in chunks])
 
 
+def fit_kernel_machine(kernel: Kernel, X: Tensor, Y: Tensor, ridge: float) -> KernelPredictor:
+    """Fit a kernel machine with any kernel. Peak memory: two N×N buffers, and what `kernel.matrix` needs.
+
+    Args:
+        kernel: any kernel.
+        X: inputs (N×d), taken as they are.
+        Y: targets (N×K).
+        ridge: what is added to the kernel matrix's diagonal; if a Cholesky factorisation needs more, the least that does is (see `ridge_used`).
+
+    Raises:
+        ValueError: If no ridge helps, which means inputs that are not finite.
+    """
+    K = kernel.matrix(X)
+    buffer = torch.empty_like(K)
+    alpha, ridge_used = solve(lambda: buffer.copy_(K), Y, ridge)
+    return KernelPredictor(kernel, X, alpha, ridge_used, float((K @ alpha - Y).abs().max()))
+
+
 def fit_predictor(
     kernel: PairKernel, X: Tensor, Y: Tensor, ridge: float, r: Tensor | None = None
 ) -> tuple[KernelPredictor, Tensor]:
-    """Fit a kernel machine and keep the pairs' numbers for its AGOP. Peak memory: two N×N buffers.
+    """Fit a kernel machine whose kernel has one number per pair, and keep these numbers for its AGOP. Peak memory: two N×N buffers.
 
     Args:
         kernel: a kernel of one number per pair.

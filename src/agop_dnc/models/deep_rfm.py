@@ -6,7 +6,7 @@ X̃ = X M^{1/2}; X ← σ(X̃ Wᵀ + b). After the last layer normalise once mor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -135,13 +135,15 @@ class DeepRFM:
         self.layers: list[Layer] = []
         self.final: SpherePredictor | None = None
 
-    def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
-        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
+    def fit(self, X: Tensor, y: Tensor, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
+        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; return itself. `watch` is called with every layer."""
         Y = signed_one_hot(y)
         self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
             last = features
+            if watch is not None:
+                watch(layer)
         self.final = final_predictor(last, Y, self.settings)
         return self
 

@@ -8,7 +8,7 @@ X M^{1/2}, where the kernel is the plain one: the AGOP of f at X is M^{1/2} (AGO
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from ..kernels.blocks import CHUNK_BYTES
 from ..kernels.inner_product import Quadratic
 from ..kernels.kernel import PairKernel
 from ..kernels.radial import KERNELS as RADIAL
-from ..kernels.regression import KernelPredictor, fit_predictor
+from ..kernels.regression import KernelPredictor, fit_kernel_machine, fit_predictor
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 KERNELS = (*RADIAL, "quadratic")
@@ -213,7 +213,13 @@ def peak_bytes(n: int, d: int, outputs: int, precision: str) -> int:
     and one output's gradients, coefficients, some matrices as large as M, and chunks.
     """
     itemsize = PRECISIONS[precision].itemsize
-    return 2 * n * n * itemsize + n * d * (4 * itemsize + 8) + 4 * n * outputs * itemsize + 10 * d * d * 8 + 3 * CHUNK_BYTES
+    return (
+        2 * n * n * itemsize
+        + n * d * (4 * itemsize + 8)
+        + 4 * n * outputs * itemsize
+        + 10 * d * d * 8
+        + 3 * CHUNK_BYTES
+    )
 
 
 def _first(X: Tensor, diagonal: bool, M: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -264,3 +270,9 @@ def _metric(G: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
     if settings.agop_scale == "max" and largest > 0:  # the AGOP of a constant is 0 and stays so
         M = M / largest
     return M, M.sqrt() if M.ndim == 1 else matrix_sqrt(M)
+
+
+def refitted(iterate: Iterate, X: Tensor, Y: Tensor, ridge: float) -> Iterate:
+    """Return an iterate whose predictor, with the same M and bandwidth, is fitted to other points X (N×d) and targets Y (N×K)."""
+    predictor = fit_kernel_machine(iterate.predictor.kernel, iterate.transform(X), Y, ridge)
+    return replace(iterate, predictor=predictor)
