@@ -73,7 +73,7 @@ def test_without_a_validation_share_the_last_iterate_is_used(product):
     assert len(model.validation_scores_) == 0
     settings = rfm.Settings(iterations=3)
     last = list(rfm.iterates(torch.as_tensor(X), torch.as_tensor(y[:, None]), settings))[-1]
-    assert (model.M_ == last.M.numpy()).all()
+    assert (last.M.numpy() == model.M_).all()
 
 
 def test_the_iterate_is_the_best_on_the_validation_points(product):
