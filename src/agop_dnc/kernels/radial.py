@@ -7,7 +7,6 @@ distances they are given, as N×N matrices are what memory goes to.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import torch
 from torch import Tensor
 
 from .agop import kernel_agop
+from .blocks import cache_chunks, mirror_
 from .blocks import gram as gram
-from .blocks import row_chunks
+from .blocks import row_chunks as row_chunks
 
 # Squared distances from ‖x‖² + ‖z‖² − 2xᵀz carry an absolute error of a few eps·(‖x‖² + ‖z‖²). Pairs nearer than this
 # share of ‖x‖² + ‖z‖² are measured again from their differences; the others keep a relative error of some 1e-8.
@@ -64,10 +64,12 @@ class Laplace(RadialKernel):
     bandwidth: float = 2.0
 
     def value_(self, pairs: Tensor) -> Tensor:
-        return pairs.mul_(-1 / self.bandwidth).exp_()
+        for part in cache_chunks(pairs):
+            part.mul_(-1 / self.bandwidth).exp_()
+        return pairs
 
     def slope_(self, pairs: Tensor) -> Tensor:
-        for part in _parts(pairs):
+        for part in cache_chunks(pairs):
             coincident, inverse = part == 0, part.reciprocal()
             self.value_(part).mul_(inverse).mul_(1 / self.bandwidth).masked_fill_(coincident, 0.0)
         return pairs
@@ -84,21 +86,18 @@ class Gaussian(RadialKernel):
     bandwidth: float = 2.0
 
     def value_(self, pairs: Tensor) -> Tensor:
-        return pairs.square_().mul_(-0.5 / self.bandwidth**2).exp_()
+        for part in cache_chunks(pairs):
+            part.square_().mul_(-0.5 / self.bandwidth**2).exp_()
+        return pairs
 
     def slope_(self, pairs: Tensor) -> Tensor:
-        for part in _parts(pairs):
+        for part in cache_chunks(pairs):
             coincident = part == 0
             self.value_(part).mul_(1 / self.bandwidth**2).masked_fill_(coincident, 0.0)
         return pairs
 
 
 KERNELS: dict[str, Callable[[float], RadialKernel]] = {"laplace": Laplace, "gaussian": Gaussian}
-
-
-def _parts(r: Tensor) -> list[Tensor]:
-    """Return views of consecutive rows, each small enough to have copies of."""
-    return [r[rows] for rows in row_chunks(len(r), r.element_size() * math.prod(r.shape[1:]))]
 
 
 def distances(X: Tensor, Z: Tensor | None = None) -> Tensor:
@@ -126,22 +125,25 @@ def distances(X: Tensor, Z: Tensor | None = None) -> Tensor:
         for rows in row_chunks(len(X64), 8 * len(Z64)):
             result[rows] = _distances(X64[rows], Z64)
         return result
-    for rows in row_chunks(len(X64), 8 * len(X64), at_most=_SYMMETRIC_ROWS):
-        # What lies left of the diagonal block has been measured from the other side.
-        block = _distances(X64[rows], X64[rows.start :], to_itself=True)
-        result[rows, rows.start :] = block
-        result[rows.stop :, rows] = block[:, rows.stop - rows.start :].T
-    return result
+    blocks = row_chunks(len(X64), 8 * len(X64), at_most=_SYMMETRIC_ROWS)
+    for rows in blocks:
+        result[rows, rows.start :] = _distances(X64[rows], X64[rows.start :], to_itself=True)
+    return mirror_(result, blocks)
 
 
 def _distances(X: Tensor, Z: Tensor, to_itself: bool = False) -> Tensor:
     """Return a chunk of distances in float64; with `to_itself` the rows of X are the first of Z."""
-    sizes = X.square().sum(1)[:, None] + Z.square().sum(1)
-    r = torch.addmm(sizes, X, Z.T, alpha=-2.0)
-    close = r <= sizes.mul_(_CLOSE)
+    x, z = X.square().sum(1), Z.square().sum(1)
+    r = (x[:, None] + z).addmm_(X, Z.T, alpha=-2.0)
+    if to_itself:
+        r.fill_diagonal_(torch.inf)
+    # One pass tells of most blocks that no pair in them is close, nor negative.
+    some_are_close = bool(r.amin() <= _CLOSE * (x.max() + z.max()))
+    close = r <= (x[:, None] + z).mul_(_CLOSE) if some_are_close else None
     if to_itself:
         r.fill_diagonal_(0.0)
-        close.fill_diagonal_(False)
+    if close is None:
+        return r.sqrt_()
     r.clamp_(min=0.0).sqrt_()
     _measure_close_pairs_again(X, Z, close, r)
     return r

@@ -51,7 +51,7 @@ def fit_kernel_machine(kernel: Kernel, X: Tensor, Y: Tensor, ridge: float) -> Ke
 
 
 def fit_predictor(
-    kernel: PairKernel, X: Tensor, Y: Tensor, ridge: float, r: Tensor | None = None
+    kernel: PairKernel, X: Tensor, Y: Tensor, ridge: float, r: Tensor | None = None, measure_error: bool = True
 ) -> tuple[KernelPredictor, Tensor]:
     """Fit a kernel machine whose kernel has one number per pair, and keep these numbers for its AGOP. Peak memory: two N×N buffers.
 
@@ -61,6 +61,8 @@ def fit_predictor(
         Y: targets (N×K).
         ridge: what is added to the kernel matrix's diagonal; if a Cholesky factorisation needs more, the least that does is (see `ridge_used`).
         r: `kernel.pairs(X)`, the distances of a radial kernel, if they are at hand.
+        measure_error: whether the interpolation error is measured, which computes the kernel matrix again. Otherwise it is the largest
+            |ridge·α|, as Y − Kα = ridge·α but for the rounding of the solve.
 
     Returns:
         The predictor, and r for the AGOP to use up.
@@ -71,6 +73,8 @@ def fit_predictor(
     r = kernel.pairs(X) if r is None else r
     buffer = torch.empty_like(r)
     alpha, ridge_used = solve(lambda: kernel.value_(buffer.copy_(r)), Y, ridge)
+    if not measure_error:
+        return KernelPredictor(kernel, X, alpha, ridge_used, ridge_used * float(alpha.abs().max())), r
     error = max(
         float((kernel.value_(r[rows].clone()) @ alpha - Y[rows]).abs().max())
         for rows in row_chunks(len(X), r.element_size() * len(X))

@@ -122,7 +122,7 @@ def iterates(X: Tensor, Y: Tensor, settings: Settings, M: Tensor | None = None) 
     for iteration in range(int(settings.iterations) + 1):
         projected = _projected(X, root)
         kernel, pairs = _kernel(settings, projected)
-        predictor, pairs = fit_predictor(kernel, projected, Y, settings.ridge, pairs)
+        predictor, pairs = fit_predictor(kernel, projected, Y, settings.ridge, pairs, measure_error=False)
         yield Iterate(iteration, M, root, predictor)
         if iteration == settings.iterations:
             return
