@@ -1,17 +1,18 @@
-"""Datasets: from scikit-learn, torchvision or a user's npz to standardised, class-ordered arrays.
+"""Datasets for the workflow: from any source to standardised, class-ordered arrays.
 
-A dataset is prepared once (:func:`prepare`, :func:`save`) and kept as the images it came with, uint8 where they are, beside
-the mean and standard deviation of its training pixels; :meth:`Dataset.arrays` standardises, in float64.
+A dataset is prepared once (:func:`prepare`, :func:`save`) and kept as the images it came with, uint8 if they are, with the
+mean and standard deviation of its training pixels; :meth:`Dataset.arrays` standardises, in float64.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,18 +23,25 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..randomness import generator
-from .sources import READERS, Images, Labels
+from .checks import Images, Labels, as_images, as_labels, check_alike, choose_points, find_classes
+from .sources import ONE_POOL, READERS, TORCHVISION_POINTS, draw_order
 
 SKLEARN_POINTS = 1500  # of the digits' 1,797, by default; the others are for testing
-TORCHVISION_POINTS = 50_000  # the paper's "first 50,000 training points"
+SMALLEST_SIDE = 8  # of an image for a convolutional network
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Arrays:
     """What models are given: points, standardised, flattened channels first, and integer labels 0 … K−1.
 
-    x_train: N×d ordered by class (stable); y_train: N; x_test, y_test: the test points in their own order, M×d and M, M
-    may be 0. image_shape: (channels, height, width), with product d.
+    Attributes:
+        x_train: N×d, ordered by class (stable).
+        y_train: N.
+        x_test: M×d, the test points in their own order; M may be 0.
+        y_test: M.
+        image_shape: (channels, height, width), with product d; a vector is an image of height 1.
     """
 
     x_train: Tensor
@@ -43,14 +51,25 @@ class Arrays:
     image_shape: tuple[int, int, int]
 
     def to(self, device: torch.device) -> Arrays:
-        """The same on another device."""
+        """Return the same arrays on another device."""
         x_train, y_train = self.x_train.to(device), self.y_train.to(device)
         return Arrays(x_train, y_train, self.x_test.to(device), self.y_test.to(device), self.image_shape)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images N×C×H×W with labels 0 … K−1, ordered by class, and the training pixels' mean and unbiased standard deviation."""
+    """Images with labels.
+
+    Attributes:
+        x_train: N×C×H×W, ordered by class.
+        y_train: N labels 0 … K−1.
+        x_test: M×C×H×W.
+        y_test: M labels.
+        mean: C×H×W, of the training pixels.
+        std: C×H×W, their unbiased standard deviation.
+        classes: K names: the labels as they came, or the source's own names for them.
+        dropped_test_points: How many test points were left out because no training point is of their class.
+    """
 
     x_train: Images
     y_train: Labels
@@ -58,23 +77,52 @@ class Dataset:
     y_test: Labels
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    classes: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    dropped_test_points: int = 0
+
+    def __post_init__(self) -> None:
+        if not len(self.classes):
+            object.__setattr__(self, "classes", np.unique(self.y_train).astype(np.str_))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width); a vector is an image of height 1."""
+        _, channels, height, width = self.x_train.shape
+        return channels, height, width
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the points have a height and a width, as vectors have not."""
+        return min(self.image_shape[1:]) > 1
+
+    def facts(self) -> dict[str, Any]:
+        """Return what captions and logs state about the dataset, ready for JSON."""
+        return {
+            "points": len(self.x_train),
+            "test_points": len(self.x_test),
+            "image_shape": self.image_shape,
+            "is_image": self.is_image,
+            "classes": self.classes.tolist(),
+            "class_sizes": np.bincount(self.y_train).tolist(),
+            "dropped_test_points": int(self.dropped_test_points),
+        }
 
     def arrays(self, dtype: torch.dtype = torch.float64) -> Arrays:
-        """Standardised per pixel with the training statistics (paper, Appendix D); constant pixels become 0.
+        """Return the points standardised per pixel with the training statistics (paper, Appendix D).
 
-        That is done in float64 and rounded to dtype, a thousand images at a time: memory is what is returned.
+        Constant pixels become 0. The arithmetic is float64 and its result is rounded to dtype, a thousand images at a time,
+        so that it needs hardly more memory than what it returns.
         """
-        _, channels, height, width = self.x_train.shape
         return Arrays(
             self._standardised(self.x_train, dtype),
             torch.tensor(self.y_train),
             self._standardised(self.x_test, dtype),
             torch.tensor(self.y_test),
-            (channels, height, width),
+            self.image_shape,
         )
 
     def with_random_labels(self, seed: int) -> Dataset:
-        """The same points with labels drawn afresh: the dataset's own labels in random order, so class sizes stay.
+        """Return the same points with the dataset's own labels in random order, so that class sizes stay.
 
         Test labels are drawn likewise. The points are put in order of their new classes.
         """
@@ -83,7 +131,7 @@ class Dataset:
             for part, y in (("train", self.y_train), ("test", self.y_test))
         ]
         order = np.argsort(drawn[0], kind="stable")
-        return Dataset(self.x_train[order], drawn[0][order], self.x_test, drawn[1], self.mean, self.std)
+        return replace(self, x_train=self.x_train[order], y_train=drawn[0][order], y_test=drawn[1])
 
     def _standardised(self, images: Images, dtype: torch.dtype) -> Tensor:
         scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
@@ -94,46 +142,71 @@ class Dataset:
 
 
 def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", download: bool = False) -> Dataset:
-    """Read one dataset as its settings say: the first n training points, those of a subset if wanted, ordered by class.
+    """Read one dataset as its settings say: the first n training points, ordered by class.
 
-    name: what the configuration calls it. settings: its entry there, `source` and what goes with it (the configuration's
-    schema describes each key). root, download: where torchvision's datasets are, and whether to fetch one that is not.
-    Raises UserError for anything wrong with the data, naming dataset and remedy.
+    Test points of classes without a training point are left out, which is logged and counted in the dataset.
+
+    Args:
+        name: What the configuration calls the dataset.
+        settings: Its entry there, `source` and the keys that go with it (docs/configuration.md describes each).
+        root: The folder of torchvision's datasets.
+        download: Whether to fetch one of torchvision's datasets that is not there.
+
+    Raises:
+        UserError: If anything is wrong with the data; the sentence names the dataset and the remedy.
     """
-    raw = READERS[settings["source"]](name, settings, Path(root), download)
-    x_train, x_test = _images(name, "x_train", raw["x_train"]), _images(name, "x_test", raw["x_test"])
-    y_train, y_test = (_labels(name, part, raw[part]) for part in ("y_train", "y_test"))
-    for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        if len(x) != len(y):
-            raise UserError(
-                f"dataset {name}: x_{part} has {len(x):,} points but y_{part} has {len(y):,}; give one label a point"
-            )
-    if len(x_test) and x_test.shape[1:] != x_train.shape[1:]:
-        raise UserError(
-            f"dataset {name}: test images are {x_test.shape[1:]} but training images {x_train.shape[1:]}; make them alike"
-        )
-    n = settings.get("n") or default_points(settings["source"], len(x_train))
+    source = settings["source"]
+    raw = READERS[source](name, settings, Path(root), download)
+    axes = settings.get("axes") if source == "npz" else "channels_last"
+    x_train, x_test = (as_images(name, part, getattr(raw, part), axes) for part in ("x_train", "x_test"))
+    y_train, y_test = (as_labels(name, part, getattr(raw, part)) for part in ("y_train", "y_test"))
+    check_alike(name, x_train, y_train, x_test, y_test)
+    if settings.get("shuffle") and not raw.shuffled:
+        order = draw_order(len(x_train))
+        x_train, y_train = x_train[order], y_train[order]
+    n = settings.get("n") or default_points(source, len(x_train))
     if n > len(x_train):
         raise UserError(f"dataset {name}: n is {n:,} but it has {len(x_train):,} training points; lower n")
-    if settings["source"] == "sklearn":  # has no split of its own
+    if source in ONE_POOL:
         x_test, y_test = x_train[n:], y_train[n:]
-    kept = _chosen(name, y_train[:n], settings.get("per_class"))
+    kept = choose_points(name, y_train[:n], settings.get("per_class"))
     x_train, y_train = x_train[kept], y_train[kept]
-    classes = _classes(name, y_train)
-    known = np.isin(y_test, classes)
+    labels = find_classes(name, y_train)
+    classes = np.array([str(label) if raw.names is None else raw.names[label] for label in labels])
+    known = np.isin(y_test, labels)
     n_test = min(n, int(known.sum())) if settings.get("n_test") is None else settings["n_test"]
     if n_test > known.sum():
         raise UserError(
             f"dataset {name}: n_test is {n_test:,} but it has {int(known.sum()):,} test points; lower n_test"
         )
-    x_test, y_test = x_test[known][:n_test], np.searchsorted(classes, y_test[known][:n_test])
+    dropped = _count_dropped(name, y_test, known)
+    x_test, y_test = x_test[known][:n_test], np.searchsorted(labels, y_test[known][:n_test])
     mean = x_train.mean(0, dtype=np.float64)
-    return Dataset(x_train, np.searchsorted(classes, y_train), x_test, y_test, mean, _standard_deviation(x_train, mean))
+    std = _standard_deviation(x_train, mean)
+    return Dataset(x_train, np.searchsorted(labels, y_train), x_test, y_test, mean, std, classes, dropped)
 
 
 def default_points(source: str, available: int) -> int:
-    """How many training points are used where the configuration does not say."""
-    return {"sklearn": SKLEARN_POINTS, "torchvision": TORCHVISION_POINTS}.get(source, available)
+    """Return how many training points are used if the configuration does not say."""
+    return min({"sklearn": SKLEARN_POINTS, "torchvision": TORCHVISION_POINTS}.get(source, available), available)
+
+
+def check_convnet(name: str, architecture: str, image_shape: tuple[int, int, int]) -> None:
+    """Raise UserError if a convolutional network cannot be meant for points of this shape.
+
+    Args:
+        name: The dataset's name.
+        architecture: The network's name.
+        image_shape: (channels, height, width).
+    """
+    _, height, width = image_shape
+    if min(height, width) >= SMALLEST_SIDE:
+        return
+    points = f"vectors of {width} numbers" if height == 1 else f"images of {height}×{width} pixels"
+    raise UserError(
+        f"dataset {name}: {architecture} needs images of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, but the points "
+        f"are {points}; train mlp on them instead"
+    )
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
@@ -151,13 +224,15 @@ def save(dataset: Dataset, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Dataset:
-    """What :func:`save` wrote, mapped from the file: pages are read as they are used, and jobs of one machine share them."""
+    """Return what :func:`save` wrote, mapped from the file: pages are read as they are used, and jobs share them."""
     arrays = _mapped(Path(path))
-    return Dataset(**{field.name: arrays[field.name] for field in fields(Dataset)})
+    dropped = int(arrays.pop("dropped_test_points", np.int64(0)))
+    known = {part.name: arrays[part.name] for part in fields(Dataset) if part.name in arrays}
+    return Dataset(**known, dropped_test_points=dropped)
 
 
 def _mapped(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz that was not compressed; numpy itself would read each as a whole."""
+    """Return the arrays of an npz that was not compressed; numpy itself would read each as a whole."""
     arrays: dict[str, NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         for member in archive.infolist():
@@ -175,60 +250,21 @@ def _mapped(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def load_labelled(path: str | Path, labels: str, seed: int) -> Dataset:
-    """Read what :func:`save` wrote, with its `original` labels or with `random` ones of this seed."""
+    """Return what :func:`save` wrote, with its `original` labels or with `random` ones of this seed."""
     dataset = load(path)
     return dataset.with_random_labels(seed) if labels == "random" else dataset
 
 
-def _images(name: str, part: str, x: Images) -> Images:
-    """N×H×W[×C] images, or N×d vectors, as N×C×H×W."""
-    if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
-        raise UserError(f"dataset {name}: {part} holds {x.dtype}; give uint8 or floating-point numbers")
-    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-        raise UserError(f"dataset {name}: {part} holds NaN or infinite values; remove or replace them")
-    shapes = {2: lambda: x[:, None, None, :], 3: lambda: x[:, None], 4: lambda: x.transpose(0, 3, 1, 2)}
-    if x.ndim not in shapes or 0 in x.shape[1:]:
-        raise UserError(f"dataset {name}: {part} has shape {x.shape}; give N×H×W, N×H×W×C or N×d")
-    return shapes[x.ndim]()
-
-
-def _labels(name: str, part: str, y: NDArray[Any]) -> Labels:
-    whole = y.ndim == 1 and (
-        np.issubdtype(y.dtype, np.integer) or (np.issubdtype(y.dtype, np.floating) and (y == np.round(y)).all())
-    )
-    if not whole:
-        raise UserError(f"dataset {name}: {part} must be one whole number a point, not {y.dtype} of shape {y.shape}")
-    return y.astype(np.int64)
-
-
-def _chosen(name: str, y: Labels, per_class: list[int] | None) -> NDArray[np.int64]:
-    """Indices of the points to keep, ordered by class: all, or the first so many of each class."""
-    order = np.argsort(y, kind="stable")
-    if per_class is None:
-        return order
-    classes, counts = np.unique(y, return_counts=True)
-    if len(per_class) != len(classes):
-        raise UserError(
-            f"dataset {name}: per_class gives {len(per_class)} counts for {len(classes)} classes; give one a class"
+def _count_dropped(name: str, y_test: NDArray[Any], known: NDArray[np.bool_]) -> int:
+    dropped = int((~known).sum())
+    if dropped:
+        unseen = np.unique(y_test[~known])
+        shown = ", ".join(map(str, unseen[:5])) + (", …" if len(unseen) > 5 else "")
+        log.warning(
+            "dataset %s: left out %s of %s test points, whose classes have no training point: %s",
+            *(name, f"{dropped:,}", f"{len(y_test):,}", shown),
         )
-    for label, wanted, there in zip(classes, per_class, counts, strict=True):
-        if wanted > there:
-            raise UserError(
-                f"dataset {name}: per_class wants {wanted} points of class {label}, which has {there}; lower it"
-            )
-    return np.concatenate([order[y[order] == label][:wanted] for label, wanted in zip(classes, per_class, strict=True)])
-
-
-def _classes(name: str, y: Labels) -> Labels:
-    classes, counts = np.unique(y, return_counts=True)
-    if len(classes) < 2:
-        raise UserError(f"dataset {name}: its training points are all of one class; neural collapse needs at least 2")
-    if counts.min() < 2:
-        rare = classes[counts.argmin()]
-        raise UserError(
-            f"dataset {name}: class {rare} has {counts.min()} training point; give it at least 2, or raise n"
-        )
-    return classes
+    return dropped
 
 
 def _standard_deviation(x: Images, mean: NDArray[np.float64]) -> NDArray[np.float64]:
