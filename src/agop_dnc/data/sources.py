@@ -109,9 +109,8 @@ def _read_npz(name: str, settings: Mapping[str, Any], root: Path, download: bool
     for key in ("x_train", "y_train", "x_test", "y_test"):
         if key in arrays and arrays[key].ndim == 0:
             raise UserError(f"dataset {name}: {key} is a single value, not an array; save one row per point")
-    arrays.setdefault("x_test", arrays["x_train"][:0])
-    arrays.setdefault("y_test", arrays["y_train"][:0])
-    return Raw(**arrays)
+    x_train, y_train = arrays["x_train"], arrays["y_train"]
+    return Raw(x_train, y_train, arrays.get("x_test", x_train[:0]), arrays.get("y_test", y_train[:0]))
 
 
 def _member(name: str, file: Any, key: str) -> NDArray[Any]:

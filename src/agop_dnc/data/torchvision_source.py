@@ -6,7 +6,7 @@ Datasets of one array are read as a whole. GTSRB and CelebA are folders of files
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,41 +109,41 @@ def _split_letters(part: Any, size: int | None) -> Raw:
 
 
 def _decode_folder(name: str, known: str, parts: list[Any], size: int, settings: Mapping[str, Any]) -> Raw:
-    """Decode the wanted images of a folder: the first n of the training part and as many of the test part, or n_test."""
+    """Decode the wanted images of a folder: the first n of the training part, and as many of the test part or n_test."""
     train, test = parts
-    attribute = _attribute(name, train, settings.get("attribute")) if known == "celeba" else None
     n = settings.get("n") or TORCHVISION_POINTS
     n_test = n if settings.get("n_test") is None else settings["n_test"]
     order = draw_order(len(train)) if settings.get("shuffle") else np.arange(len(train))
-    names = None if attribute is None else [f"not {attribute}", attribute]
-    label = (lambda target: int(target[train.attr_names.index(attribute)])) if attribute else int
-    # GTSRB's test images are in random order, so the first will do.
-    decoded = []
-    for part, indices in ((train, order[:n]), (test, range(min(n_test, len(test))))):
-        try:
-            pairs = [(np.asarray(_square(image.convert("RGB"), size)), label(y)) for image, y in _items(part, indices)]
-        except OSError as error:
-            raise UserError(
-                f"dataset {name}: an image cannot be read ({error}); remove the folder and fetch it again with "
-                "data.download: true"
-            ) from error
-        decoded.append((np.stack([x for x, _ in pairs]), np.array([y for _, y in pairs])) if pairs else None)
-    x_train, y_train = decoded[0] or (np.empty((0, size, size, 3), np.uint8), np.empty(0, np.int64))
-    x_test, y_test = decoded[1] or (x_train[:0], y_train[:0])
+    column, names = None, None
+    if known == "celeba":
+        attribute = _attribute(name, train.attr_names, settings.get("attribute"))
+        column, names = train.attr_names.index(attribute), [f"not {attribute}", attribute]
+    try:
+        x_train, y_train = _decode(train, order[:n], size, column)
+        x_test, y_test = _decode(test, np.arange(min(n_test, len(test))), size, column)
+    except OSError as error:
+        raise UserError(
+            f"dataset {name}: an image cannot be read ({error}); remove the folder and set data.download: true to fetch it again"
+        ) from error
     return Raw(x_train, y_train, x_test, y_test, names, shuffled=True)
 
 
-def _items(part: Any, indices: Iterable[int]) -> Iterable[tuple[Any, Any]]:
-    return (part[int(index)] for index in indices)
+def _decode(part: Any, indices: NDArray[np.int64], size: int, column: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images N×size×size×3 and labels; of a row of attributes, the label is the one in the column."""
+    x, y = np.empty((len(indices), size, size, 3), np.uint8), np.empty(len(indices), np.int64)
+    for i, index in enumerate(indices):
+        image, target = part[int(index)]
+        x[i] = np.asarray(_square(image.convert("RGB"), size))
+        y[i] = target if column is None else target[column]
+    return x, y
 
 
-def _attribute(name: str, part: Any, attribute: str | None) -> str:
-    known = [attribute for attribute in part.attr_names if attribute]
+def _attribute(name: str, names: list[str], attribute: str | None) -> str:
+    known = [known for known in names if known]  # the file's header ends in a blank
+    if attribute is None:
+        raise UserError(f"dataset {name}: it has {len(known)} attributes; set attribute to one of {', '.join(known)}")
     if attribute not in known:
-        said = "has no attribute" if attribute is None else f"'{attribute}' is not an attribute of CelebA"
-        raise UserError(
-            f"dataset {name}: {said}; set attribute to one of its {len(known)}" + did_you_mean(attribute or "", known)
-        )
+        raise UserError(f"dataset {name}: '{attribute}' is not one of its attributes{did_you_mean(attribute, known)}")
     return attribute
 
 
