@@ -446,11 +446,31 @@ def test_a_csv_has_numbers_and_one_column_per_value_of_text(tmp_path):
     assert other.classes.tolist() == ["False", "True"]
 
 
+@pytest.mark.parametrize("header", ["0,1,2", "0,1,label", "2019,2020,label"])
+def test_columns_named_by_their_numbers_are_a_header(tmp_path, header):
+    rows = "".join(f"{i},{i * i},{i % 2}\n" for i in range(6))
+    dataset = datasets.prepare("mine", write_csv(tmp_path, f"{header}\n{rows}"))
+    assert (len(dataset.x_train), dataset.image_shape) == (6, (1, 1, 2))
+
+
+def test_settings_of_another_source_are_refused(tmp_path, rng):
+    settings, _ = write_npz(tmp_path / "mine.npz", rng)
+    with pytest.raises(UserError, match="dataset mine: image_size is for source: torchvision, not for npz; remove it"):
+        datasets.prepare("mine", settings | {"image_size": 32})
+    with pytest.raises(UserError, match="path is for source: npz or csv, not for sklearn"):
+        datasets.prepare("digits", {"source": "sklearn", "path": "x.npz"})
+    nothing = {"image_size": None, "axes": None, "target": None, "n": None, "n_test": None, "per_class": None}
+    assert len(datasets.prepare("mine", settings | nothing).x_train) == 40
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
         (CSV, {"target": "specie"}, r"mine\.csv has no column 'specie'; did you mean 'species'\?"),
-        ("1,2,0\n3,4,1\n", {}, r"first line of mine\.csv holds numbers; put a line with the columns' names first"),
+        ("1,2,0\n3,4,1\n", {}, r"first line of mine\.csv holds data; put a line with the columns' names first"),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", {}, r"first line of mine\.csv holds data"),
+        ("1,1,a\n4,3,b\n", {}, r"first line of mine\.csv holds data"),
+        (",a,y\n0,5,0\n1,6,1\n2,7,1\n", {}, r"has no name and counts the rows; remove it, as to_csv\(…, index=False\)"),
         ("a;b\n1;2\n", {}, "separated by semicolons or tabs; save it with commas"),
         ("a\tb\n1\t2\n", {}, "separated by semicolons or tabs"),
         ("a,b,y\n1,,0\n3,4,1\n", {}, "columns with empty or infinite cells: b; fill them or remove the rows"),

@@ -103,6 +103,7 @@ def server(monkeypatch):
     made.answers |= table(61, ARFF, COLUMNS, "kind") | table(62, ARFF, COLUMNS, "height")
     made.answers |= task(7, 61, "kind") | task(8, 62, "height")
     made.answers["/api/v1/json/study/99"] = {"study": {"id": "99", "tasks": {"task_id": ["7", "8"]}}}
+    made.answers["/api/v1/json/study/97"] = {"study": {"id": "97", "tasks": {"task_id": "8"}}}
     made.answers["/api/v1/json/study/98"] = {"study": {"id": "98"}}
     return made
 
@@ -132,6 +133,10 @@ def test_a_suite_names_its_tables_and_targets_and_is_fetched_once(tmp_path, serv
     assert len(server.asked) == asked
     for before, after in zip(tables, again, strict=True):
         np.testing.assert_array_equal(before.X, after.X)
+
+
+def test_a_suite_may_have_one_task(tmp_path, server):
+    assert openml.suite(97, tmp_path) == (openml.Task(8, 62, "height"),)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-
-Images = NDArray[Any]
-Labels = NDArray[np.int64]
+from .prepared import Images
 
 COLOURS = (1, 3)  # channels of grey and of colour images
 SAVE_NPZ = "numpy.savez('my.npz', x_train=…, y_train=…)"

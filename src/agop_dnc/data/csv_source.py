@@ -81,9 +81,12 @@ def _read_frame(what: str, path: Path) -> pd.DataFrame:
     columns = [str(column) for column in frame.columns]
     if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
         raise UserError(f"{what}: {path.name} is separated by semicolons or tabs; save it with commas")
-    if all(_looks_like_number(column) for column in columns):
+    if _is_data(columns):
+        raise UserError(f"{what}: the first line of {path.name} holds data; put a line with the columns' names first")
+    if columns[0].startswith("Unnamed: ") and _counts(frame.iloc[:, 0]):
         raise UserError(
-            f"{what}: the first line of {path.name} holds numbers; put a line with the columns' names first"
+            f"{what}: the first column of {path.name} has no name and counts the rows; remove it, as "
+            "to_csv(…, index=False) does"
         )
     if frame.empty:
         raise UserError(f"{what}: {path.name} has a header but no rows; give one row per point")
@@ -94,12 +97,24 @@ def _is_number(column: pd.Series[Any]) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not isinstance(column.dtype, pd.CategoricalDtype)
 
 
-def _looks_like_number(text: str) -> bool:
+def _is_data(header: list[str]) -> bool:
+    """Whether a first line holds data rather than names: numbers that do not count columns, as those of an array do."""
+    numbers = [number for number in map(_number, header) if number is not None]
+    start = 0.0 if len(numbers) == len(header) else next(iter(numbers), 0.0)
+    return numbers != [start + i for i in range(len(numbers))] or start % 1 != 0
+
+
+def _number(text: str) -> float | None:
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _counts(column: pd.Series[Any]) -> bool:
+    """Whether a column is 0, 1, 2, … or 1, 2, 3, …."""
+    values = column.to_numpy()
+    return any(np.array_equal(values, np.arange(start, start + len(values))) for start in (0, 1))
 
 
 def _listed(names: list[str]) -> str:

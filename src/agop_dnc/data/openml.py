@@ -58,6 +58,7 @@ def suite(number: int, cache: str | Path) -> tuple[Task, ...]:
     tasks = answer.get("study", {}).get("tasks", {}).get("task_id", [])
     if not tasks:
         raise UserError(f"{what} has no tasks{known}")
+    tasks = [tasks] if isinstance(tasks, str) else tasks  # OpenML's JSON has no list of one
     return tuple(task(int(each), cache) for each in tasks)
 
 

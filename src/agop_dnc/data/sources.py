@@ -22,6 +22,15 @@ from .checks import SAVE_NPZ
 
 TORCHVISION_POINTS = 50_000  # the paper's "first 50,000 training points"
 ONE_POOL = ("sklearn", "csv")  # sources without a split of their own: what is beyond n is for testing
+# Which sources a key is for; other keys are for all.
+KEYS = {
+    "path": ("npz", "csv"),
+    "axes": ("npz",),
+    "target": ("csv",),
+    "dataset": ("torchvision",),
+    "image_size": ("torchvision",),
+    "attribute": ("torchvision",),
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,19 @@ class Raw:
 Reader = Callable[[str, Mapping[str, Any], Path, bool], Raw]
 
 
+def read(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> Raw:
+    """Return the arrays of a dataset from the source that its settings name.
+
+    Raises:
+        UserError: If a setting is for another source, or the source cannot be read.
+    """
+    source = settings["source"]
+    for key, sources in KEYS.items():
+        if settings.get(key) is not None and source not in sources:
+            raise UserError(f"dataset {name}: {key} is for source: {' or '.join(sources)}, not for {source}; remove it")
+    return READERS[source](name, settings, root, download)
+
+
 def draw_order(n: int) -> NDArray[np.int64]:
     """Return the order of n training points for the setting `shuffle`: drawn, but the same in every run."""
     return torch.randperm(n, generator=generator(0, "order of training points")).numpy()
@@ -59,7 +81,7 @@ def user_file(name: str, settings: Mapping[str, Any]) -> Path:
     Raises:
         UserError: If the settings have no path or no file is there.
     """
-    if "path" not in settings:
+    if not settings.get("path"):
         raise UserError(f"dataset {name}: it has no path; set datasets.{name}.path to its file")
     path = Path(settings["path"]).expanduser()
     if not path.is_file():

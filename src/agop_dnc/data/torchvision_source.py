@@ -63,7 +63,7 @@ def read(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> 
     """
     import torchvision.datasets
 
-    known = settings.get("dataset", name)
+    known = settings.get("dataset") or name
     if known not in KINDS:
         raise UserError(
             f"dataset {name}: torchvision's '{known}' is not among the datasets known here{did_you_mean(known, KINDS)}"
@@ -76,8 +76,8 @@ def read(name: str, settings: Mapping[str, Any], root: Path, download: bool) -> 
         parts = get(loader, kind.parts, root)
     except Exception as error:  # torchvision raises whatever its readers and the network do
         raise UserError(_trouble(name, loader, root, download, error)) from error
-    size = settings.get("image_size", kind.image_size)
-    if kind.is_folder:
+    size = settings.get("image_size") or kind.image_size
+    if kind.is_folder and size is not None:
         return _decode_folder(name, known, parts, size, settings)
     if known == "emnist":
         return _split_letters(parts[0], size)
