@@ -469,7 +469,7 @@ class DeepRFMClassifier(_Classifier):
             validate_data(self, X, None)
         points = self._points(X, fitting=True)
         indices = self._labels(y, len(points))
-        names = [field.name for field in fields(deep_rfm.Settings)]
+        names = list(deep_rfm.Settings.model_fields)
         settings = deep_rfm.Settings(**{name: getattr(self, name) for name in names})
         self._check_memory(len(points), lambda n: _deep_rfm_peak(n, points.shape[1], settings))
         with tqdm(total=settings.depth, desc=type(self).__name__, disable=not self.progress) as bar:

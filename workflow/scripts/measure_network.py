@@ -5,7 +5,7 @@ from job import job
 with job(snakemake) as progress:
     import torch
 
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.models import networks, training
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
@@ -14,7 +14,7 @@ with job(snakemake) as progress:
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
     seed = int(wildcards.seed)
     device = select_device(params.device, params.threads, params.tf32)
-    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    arrays = prepared.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     classes = int(arrays.y_train.max()) + 1
     network = networks.build(wildcards.architecture, arrays.image_shape, classes, seed=seed, **params.network).to(
         device

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from . import sources
 from .checks import as_images, as_labels, check_alike, choose_points, find_classes
-from .prepared import Arrays, Dataset, Images, chunks, load, load_labelled, save
+from .prepared import Arrays, Dataset, Images, check_convnet, chunks, load, load_labelled, save
 from .sources import ONE_POOL, TORCHVISION_POINTS, draw_order
 
 __all__ = ["Arrays", "Dataset", "check_convnet", "default_points", "load", "load_labelled", "prepare", "save"]
 
 SKLEARN_POINTS = 1500  # of the digits' 1,797, by default; the others are for testing
-SMALLEST_SIDE = 8  # of an image for a convolutional network
 
 log = logging.getLogger(__name__)
 
@@ -75,24 +74,6 @@ def prepare(name: str, settings: Mapping[str, Any], root: str | Path = "data", d
 def default_points(source: str, available: int) -> int:
     """Return how many training points are used if the configuration does not say."""
     return min({"sklearn": SKLEARN_POINTS, "torchvision": TORCHVISION_POINTS}.get(source, available), available)
-
-
-def check_convnet(name: str, architecture: str, image_shape: tuple[int, int, int]) -> None:
-    """Raise UserError if a convolutional network cannot be meant for points of this shape.
-
-    Args:
-        name: The dataset's name.
-        architecture: The network's name.
-        image_shape: (channels, height, width).
-    """
-    _, height, width = image_shape
-    if min(height, width) >= SMALLEST_SIDE:
-        return
-    points = f"vectors of {width} numbers" if height == 1 else f"images of {height}×{width} pixels"
-    raise UserError(
-        f"dataset {name}: {architecture} needs images of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, but the points "
-        f"are {points}; train mlp on them instead"
-    )
 
 
 def _count_dropped(name: str, y_test: NDArray[Any], known: NDArray[np.bool_]) -> int:

@@ -21,10 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import UserError
 from ..randomness import generator
 
 Images = NDArray[Any]
 Labels = NDArray[np.int64]
+
+SMALLEST_SIDE = 8  # of an image for a convolutional network
 
 
 @dataclass(frozen=True)
@@ -185,3 +188,21 @@ def load_labelled(path: str | Path, labels: str, seed: int) -> Dataset:
 def chunks(n: int) -> Iterator[slice]:
     """Return slices of a thousand images, so that what is float64 of them is small."""
     return (slice(start, start + 1000) for start in range(0, n, 1000))
+
+
+def check_convnet(name: str, architecture: str, image_shape: tuple[int, int, int]) -> None:
+    """Raise UserError if a convolutional network cannot be meant for points of this shape.
+
+    Args:
+        name: The dataset's name.
+        architecture: The network's name.
+        image_shape: (channels, height, width).
+    """
+    _, height, width = image_shape
+    if min(height, width) >= SMALLEST_SIDE:
+        return
+    points = f"vectors of {width} numbers" if height == 1 else f"images of {height}×{width} pixels"
+    raise UserError(
+        f"dataset {name}: {architecture} needs images of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, but the points "
+        f"are {points}; train mlp on them instead"
+    )

@@ -19,18 +19,10 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..randomness import generator
 from .checks import SAVE_NPZ
+from .settings import KEYS
 
 TORCHVISION_POINTS = 50_000  # the paper's "first 50,000 training points"
 ONE_POOL = ("sklearn", "csv")  # sources without a split of their own: what is beyond n is for testing
-# Which sources a key is for; other keys are for all.
-KEYS = {
-    "path": ("npz", "csv"),
-    "axes": ("npz",),
-    "target": ("csv",),
-    "dataset": ("torchvision",),
-    "image_size": ("torchvision",),
-    "attribute": ("torchvision",),
-}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ...collapse.metrics import centred_gram, collapse, gram_deviation, thin
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...kernels.regression import KernelPredictor
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, final_predictor, layers

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ...collapse.metrics import nc1
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...kernels.agop import kernel_agop, matrix_sqrt
 from ...kernels.radial import KERNELS, RadialKernel, distances
 from ...kernels.regression import fit_predictor, normalised

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...collapse.network import COMPONENTS, ablation_rows, gradient_outer_products, loss_and_accuracy
 from ...collapse.network import measure as measured
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...models.networks import Network, hidden_names
 from ...pipeline.tables import Row
 
