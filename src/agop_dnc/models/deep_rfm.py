@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from ..kernels.agop import kernel_agop, matrix_sqrt
 from ..kernels.features import FeatureMap, feature_map, to
 from ..kernels.radial import KERNELS
 from ..kernels.regression import KernelPredictor, fit_predictor, normalised
-from ..labels import signed_one_hot
+from ..labels import decode, encode, signed_one_hot
 from ..randomness import generator
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
@@ -119,10 +120,12 @@ class DeepRFM:
         self.seed = seed
         self.layers: list[Layer] = []
         self.final: KernelPredictor | None = None
+        self.classes_: Any = None
 
-    def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
-        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
-        Y = signed_one_hot(y)
+    def fit(self, X: Tensor, y: Any) -> DeepRFM:
+        """Fit to inputs X (N×d) with N labels y of any kind (see :func:`.labels.encode`), on X's device; returns itself."""
+        codes, self.classes_ = encode(y)
+        Y = signed_one_hot(codes.to(X.device), len(self.classes_))
         self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
@@ -146,9 +149,9 @@ class DeepRFM:
         assert self.final is not None
         return self.final(X)
 
-    def predict(self, X: Tensor) -> Tensor:
-        """Labels (n) of new points (n×d)."""
-        return self.decision_function(X).argmax(1)
+    def predict(self, X: Tensor) -> Any:
+        """Return the labels (n) of new points (n×d), of the kind that was fitted: a tensor, or an array."""
+        return decode(self.decision_function(X).argmax(1), self.classes_)
 
     def _ready(self, X: Tensor) -> Tensor:
         if self.final is None:
