@@ -30,8 +30,7 @@ Key = tuple[str, int]  # a layer's name, and which of its calls in one forward p
 OUTPUT: Key = ("the network's output", -1)
 # Relative to a tensor's largest entry: rounding in other orders, which differ with the number of points.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3}
-_TRACED = 3
-_SILENT = {"CloneBackward0", "AliasBackward0", "ViewBackward0", "UnsafeViewBackward0"}
+_SILENT = {"CloneBackward0", "AliasBackward0"}
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,7 @@ class Points:
         if len(present) < 2:
             raise ValueError("all labels are of one class; neural collapse compares classes, so give two or more, or y=None")
         places = _output_places(found, classes is not None, outputs, len(present))
-        kept = decode(present, found)
-        shown = kept.tolist() if hasattr(kept, "tolist") else list(kept)
-        return Targets(compact.cpu(), shown, None if places is None else places[present.cpu()], None)
+        return Targets(compact.cpu(), decode(present, found), None if places is None else places[present.cpu()], None)
 
     def head(self, count: int) -> tuple[Batch, int]:
         """Return the first points (at most `count`, at least two) and their number."""
@@ -83,35 +81,33 @@ class Points:
                 return self._moved(_rows(batch, slice(0, count))), count
         raise ValueError("the loader's batches are of one point each; make them of two or more")
 
-    def chunks(self, size: int) -> Iterator[tuple[Batch, slice]]:
-        """Yield all points in order, at most `size` at once, with their places among all."""
+    def chunks(self, size: int, targets: Targets) -> Iterator[tuple[Batch, Tensor | None]]:
+        """Yield all points, at most `size` at once, with their classes' codes; a loader may give them in another order."""
         done = 0
-        for batch in self._batches():
+        for batch, y in self._batches():
             points = _points_in(batch)
+            codes = targets.codes if self._loader is None else targets.encoded(y)
             for start in range(0, points, size):
-                stop = min(start + size, points)
-                yield self._moved(_rows(batch, slice(start, stop))), slice(done + start, done + stop)
+                rows = slice(start, min(start + size, points))
+                yield self._moved(_rows(batch, rows)), None if codes is None else codes[rows].to(self._device)
             done += points
         if done != self.N:
             raise ValueError(f"the loader gave {self.N} points at first and {done} when it was read again")
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[tuple[Batch, Any]]:
         if self._loader is None:
-            yield self._batch
+            yield self._batch, self.labels
         else:
             for item in self._loader:
-                yield self._parts(item)[0]
+                yield self._parts(item)
 
     def _read_labels(self) -> tuple[Any, int]:
         """Return the labels of a loader, which are read once before anything is measured, and the number of points."""
-        labels, N, first = [], 0, None
+        labels, N = [], 0
         for item in self._loader or ():
             batch, y = self._parts(item)
-            if first is None:
-                first = _rows(batch, slice(0, 1))
             N += _points_in(batch)
             labels.append(y)
-        self._first = first
         if not labels or any(y is None for y in labels):
             return None, N
         if all(isinstance(y, Tensor) for y in labels):
@@ -165,13 +161,17 @@ class Targets:
         why: the reason if there are no classes.
     """
 
-    def __init__(self, codes: Tensor | None, classes: list[Any] | None, outputs: Tensor | None, why: str | None) -> None:
+    def __init__(self, codes: Tensor | None, classes: Any, outputs: Tensor | None, why: str | None) -> None:
         self.codes, self.classes, self.outputs, self.why = codes, classes, outputs, why
 
     @property
     def K(self) -> int:
         """The number of classes with points."""
         return 0 if self.classes is None else len(self.classes)
+
+    def encoded(self, y: Any) -> Tensor | None:
+        """Return the codes of a batch's labels."""
+        return None if self.classes is None else encode(y, self.classes)[0].cpu()
 
 
 def run(network: nn.Module, batch: Batch, choose: Choice = None) -> Tensor:
