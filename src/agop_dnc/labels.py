@@ -44,7 +44,9 @@ def encode(y: Any, classes: Sequence[Any] | Any | None = None) -> tuple[Tensor, 
         if len(np.unique(found)) < len(found):
             raise ValueError(f"classes names a class twice: {_listed(found)}")
         if (values.dtype.kind in "US") != (found.dtype.kind in "US"):
-            raise ValueError(f"labels of {values.dtype} cannot be among classes of {found.dtype}; give both as one kind")
+            raise ValueError(
+                f"labels of {values.dtype} cannot be among classes of {found.dtype}; give both as one kind"
+            )
         places = np.searchsorted(found[order], values).clip(max=len(found) - 1)
         codes = order[places] if len(found) else places
         unknown = values[found[codes] != values] if len(found) else values

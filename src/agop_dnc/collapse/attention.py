@@ -47,7 +47,7 @@ def written_out(attention: nn.MultiheadAttention, project: Project) -> Callable[
         inputs = {"query": query, "key": key, "value": value}
         if not attention.batch_first:
             inputs = {part: x.transpose(0, 1) for part, x in inputs.items()}
-        q, k, v = (project(part, x).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2) for part, x in inputs.items())
+        q, k, v = (_heads(project(part, x), attention.num_heads) for part, x in inputs.items())
         mask = _additive(key_padding_mask, attn_mask, q, k)
         weights = None
         if need_weights:
@@ -63,6 +63,11 @@ def written_out(attention: nn.MultiheadAttention, project: Project) -> Callable[
     return forward
 
 
+def _heads(x: Tensor, heads: int) -> Tensor:
+    """Split n×T×E into n×heads×T×(E/heads)."""
+    return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
 def _additive(padding: Tensor | None, attn: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
     """Return both masks as one that is added to the scores (n×heads×T×S): −∞ where nothing is to be attended to."""
     masks = []
@@ -70,7 +75,7 @@ def _additive(padding: Tensor | None, attn: Tensor | None, q: Tensor, k: Tensor)
         masks.append(_as_numbers(padding, q)[:, None, None, :])
     if attn is not None:
         attn = _as_numbers(attn, q)
-        masks.append(attn if attn.ndim == 2 else attn.unflatten(0, (len(q), -1)))
+        masks.append(attn if attn.ndim == 2 else attn.reshape(len(q), -1, *attn.shape[1:]))
     return None if not masks else sum(masks, torch.zeros((), dtype=q.dtype, device=q.device))
 
 

@@ -127,7 +127,15 @@ class Recorder:
 
     def start(self) -> None:
         """Forget the last forward pass."""
-        for kept in (self.calls, self.kept_inputs, self.kept_outputs, self.marks, self.origins, self.versions, self.named):
+        for kept in (
+            self.calls,
+            self.kept_inputs,
+            self.kept_outputs,
+            self.marks,
+            self.origins,
+            self.versions,
+            self.named,
+        ):
             kept.clear()
         self._counts.clear()
 
@@ -208,7 +216,9 @@ class Instruments:
                 self._stack.callback(handle.remove)
         for name in self._features:
             if name not in modules:
-                raise ValueError(f"features names '{name}', which is no module of the network; it has {', '.join(modules)}")
+                raise ValueError(
+                    f"features names '{name}', which is no module of the network; it has {', '.join(modules)}"
+                )
             handle = modules[name].register_forward_hook(self._keeper(name))
             self._stack.callback(handle.remove)
 
@@ -277,14 +287,20 @@ def trace(instruments: Instruments, call: Run, first: Any, fewer: Any, points: i
     with torch.enable_grad():
         output = call(first)
     if not close(output, plain):
-        raise ValueError("the network's outputs change from one run to the next; make it free of random numbers, as in eval()")
+        raise ValueError(
+            "the network's outputs change from one run to the next; make it free of random numbers, as in eval()"
+        )
     marks, origins, calls = dict(recorder.marks), dict(recorder.origins), list(recorder.calls)
     recorder.overwritten = {key for key, (x, version) in recorder.versions.items() if x._version != version}
     before, between = {}, {}
     for key in calls:
         before[key], between[key] = _walk(origins[key], marks)
     before[OUTPUT], between[OUTPUT] = _walk(output.grad_fn, marks)
-    whole = (dict(recorder.kept_inputs), {key: z.detach() for key, z in recorder.kept_outputs.items()}, dict(recorder.named))
+    whole = (
+        dict(recorder.kept_inputs),
+        {key: z.detach() for key, z in recorder.kept_outputs.items()},
+        dict(recorder.named),
+    )
     without_graph = set(recorder.without_graph)
     recorder.start()
     with torch.no_grad():
@@ -315,7 +331,9 @@ def trace(instruments: Instruments, call: Run, first: Any, fewer: Any, points: i
         elif layouts[0] is None or layouts[1] is None:
             found.faults[name] = "has an input or output of which no part belongs to each point alone"
         elif not layer.computes(x, z, _tolerance(z)):
-            found.faults[name] = f"is a {type(layer.module).__name__} whose output is not Wx + b of its weight and bias"
+            found.faults[name] = (
+                f"is of type {type(layer.module).__name__}, whose output is not Wx + b of its weight and bias"
+            )
     for name, layer in instruments.layers.items():
         if times[name] == 0:
             found.faults[name] = _why_not_called(name, layer)
@@ -336,7 +354,7 @@ def other_parameters(network: nn.Module) -> Iterator[tuple[str, str]]:
         if matrices:
             yield (
                 name or type(module).__name__,
-                f"is a {type(module).__name__} whose {', '.join(matrices)} is not the weight of a linear layer or a convolution",
+                f"is of type {type(module).__name__}, whose {' and '.join(matrices)} multiplies no vectors as a linear layer's or a convolution's weight does",
             )
 
 

@@ -51,7 +51,10 @@ def autograd_products(output: Tensor, layers: Sequence[MatrixLayer], preactivati
         preactivations: theirs, of any shape.
     """
     K = output.shape[1]
-    sums = [z.new_zeros(layer.width, layer.width, dtype=torch.float64) for layer, z in zip(layers, preactivations, strict=True)]
+    sums = [
+        z.new_zeros(layer.width, layer.width, dtype=torch.float64)
+        for layer, z in zip(layers, preactivations, strict=True)
+    ]
     if not layers:
         return sums
     for k in range(K):

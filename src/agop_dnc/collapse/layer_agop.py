@@ -110,7 +110,7 @@ class LayerAgop:
     @cached_property
     def _spectrum(self) -> Tensor:
         """The eigenvalues of S that are not rounding, largest first."""
-        values = torch.linalg.eigvalsh(self.S).flip(0)
+        values: Tensor = torch.linalg.eigvalsh(self.S).flip(0)
         return values[values > values[0] * len(values) * torch.finfo(values.dtype).eps]
 
     @cached_property

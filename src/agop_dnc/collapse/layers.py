@@ -31,7 +31,9 @@ class MatrixLayer:
 
     channels = -1
 
-    def __init__(self, name: str, module: nn.Module, rows: slice = slice(None), weight: str = "weight", bias: str = "bias"):
+    def __init__(
+        self, name: str, module: nn.Module, rows: slice = slice(None), weight: str = "weight", bias: str = "bias"
+    ):
         self.name, self.module = name, module
         self._rows, self._names = rows, (weight, bias)
 
@@ -74,7 +76,9 @@ class MatrixLayer:
         if z.shape[self.channels] != self.width:
             return False
         expected = self.with_bias(self.apply(self.weight.to(x.dtype), x))
-        return expected.shape == z.shape and bool((expected - z).abs().max() <= tolerance * z.abs().max().clamp(min=1e-30))
+        return expected.shape == z.shape and bool(
+            (expected - z).abs().max() <= tolerance * z.abs().max().clamp(min=1e-30)
+        )
 
     def _along_channels(self, bias: Tensor, axes: int) -> Tensor:
         return bias
@@ -95,13 +99,13 @@ class ConvolutionLayer(MatrixLayer):
         filters, groups = self.module.weight.detach(), self.module.groups
         if groups == 1:
             return filters.flatten(1)
-        blocks = filters.flatten(1).chunk(groups)
-        return torch.block_diag(*blocks)
+        dense: Tensor = torch.block_diag(*filters.flatten(1).chunk(groups))  # type: ignore[no-untyped-call]
+        return dense
 
     def apply(self, A: Tensor, x: Tensor) -> Tensor:
         """Return Aφ for every patch φ of an input x (n×channels×…): n×r×…."""
         layer = self.module
-        padding = layer.padding
+        padding: str | tuple[int, ...] | int = layer.padding
         if layer.padding_mode != "zeros":
             x = nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode=layer.padding_mode)
             padding = 0

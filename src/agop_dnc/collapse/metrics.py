@@ -250,10 +250,13 @@ def random_directions_nc2(K: int, d: int, draws: int = 1000, seed: int = 0) -> T
     High dimension alone brings K random vectors close to a simplex: their cosines are of order d^{-1/2}, and NC2 falls
     likewise. A network's NC2 says something only next to this value for its own width.
 
+    NC2 depends on the inner products alone. Those of Gaussian vectors are LLᵀ with L lower triangular, L_ii² from χ² with
+    d − i degrees of freedom (i from 0) and N(0, 1) below (Bartlett's decomposition), so that d costs nothing.
+
     Args:
         K: the number of classes.
         d: the dimension of the features.
-        draws: how many independent sets of K means to draw, each with entries N(0, 1).
+        draws: how many independent sets of K means to draw.
         seed: of the draws.
 
     Returns:
@@ -266,11 +269,17 @@ def random_directions_nc2(K: int, d: int, draws: int = 1000, seed: int = 0) -> T
     True
     """
     if K < 2 or d < 1 or draws < 1:
-        raise ValueError(f"NC2 takes two or more classes in one or more dimensions, not K = {K}, d = {d}, draws = {draws}")
+        raise ValueError(
+            f"NC2 takes two or more classes in one or more dimensions, not K = {K}, d = {d}, draws = {draws}"
+        )
     source = generator(seed, "random directions", K, d)
     values = torch.empty(draws, dtype=torch.float64)
-    for some in row_chunks(draws, 8 * K * d):
-        means = torch.randn(some.stop - some.start, K, d, dtype=torch.float64, generator=source)
+    freedom = d - torch.arange(K, dtype=torch.float64)
+    for some in row_chunks(draws, 8 * K * min(K, d)):
+        means = torch.randn(some.stop - some.start, K, min(K, d), dtype=torch.float64, generator=source)
+        if d >= K:
+            squares = 2 * torch._standard_gamma((freedom / 2).expand(len(means), K), generator=source)
+            means = means.tril(-1) + squares.sqrt().diag_embed()
         mu = torch.nn.functional.normalize(means - means.mean(1, keepdim=True), dim=2)
         values[some] = torch.linalg.matrix_norm(mu @ mu.mT - simplex_gram(K))
     return values

@@ -290,21 +290,20 @@ def _add_products(session: Session, sums: list[Tensor], chunk: Chunk) -> None:
 
 
 def _averaged(session: Session, sums: list[Tensor]) -> list[Tensor]:
-    return [
-        s / (session.points.N * session.positions_of(site)) for s, site in zip(sums, session.sites, strict=True)
-    ]
+    return [s / (session.points.N * session.positions_of(site)) for s, site in zip(sums, session.sites, strict=True)]
 
 
 def _announce(session: Session, rotations: int) -> None:
     """Warn of layers whose matrices take more than a minute, before anything else is done."""
-    large = {site.name: operations(*site.layer.weight.shape, rotations) for site in session.sites}
+    shapes = {site.name: site.layer.weight.shape for site in session.sites}
+    large = {name: operations(width, d, rotations) for name, (width, d) in shapes.items()}
     if sum(large.values()) < 1e12:
         return
     rate = _rate()
     seconds = {name: count / rate for name, count in large.items()}
     if sum(seconds.values()) > _LONG:
         name = max(seconds, key=lambda name: seconds[name])
-        shape = "×".join(map(str, session.instruments.layers[name].weight.shape))
+        shape = "×".join(map(str, shapes[name]))
         text = (
             f"decompositions of the layers' matrices will take about {sum(seconds.values()) / 60:.0f} minutes, "
             f"{seconds[name] / 60:.0f} of them for {name} ({shape}); leave layers out with layers="

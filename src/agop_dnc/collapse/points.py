@@ -41,7 +41,9 @@ class Points:
             self._batch = (self._tensor(np.asarray(X)),)
         elif isinstance(X, Iterable):
             if iter(X) is X:
-                raise ValueError("the points are read several times, which an iterator cannot be; give a list or a DataLoader")
+                raise ValueError(
+                    "the points are read several times, which an iterator cannot be; give a list or a DataLoader"
+                )
             if y is not None:
                 raise ValueError("a loader brings its own labels; leave y out")
             self._loader = X
@@ -65,7 +67,9 @@ class Points:
             raise ValueError(f"there are {self.N} points but {len(codes)} labels; give one label per point")
         present, compact = torch.unique(codes, return_inverse=True)
         if len(present) < 2:
-            raise ValueError("all labels are of one class; neural collapse compares classes, so give two or more, or y=None")
+            raise ValueError(
+                "all labels are of one class; neural collapse compares classes, so give two or more, or y=None"
+            )
         places = _output_places(found, classes is not None, outputs, len(present))
         return Targets(compact.cpu(), decode(present, found), None if places is None else places[present.cpu()], None)
 
@@ -123,12 +127,12 @@ class Points:
         if isinstance(item, (tuple, list)):
             if len(item) == 1:
                 return (self._tensor(item[0]),), None
-            *inputs, y = item
-            if len(inputs) == 1 and isinstance(inputs[0], Mapping):
-                return {str(name): self._tensor(x) for name, x in inputs[0].items()}, y
-            if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
-                inputs = inputs[0]
-            return tuple(self._tensor(x) for x in inputs), y
+            *arguments, y = item
+            if len(arguments) == 1 and isinstance(arguments[0], Mapping):
+                return {str(name): self._tensor(x) for name, x in arguments[0].items()}, y
+            if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
+                arguments = list(arguments[0])
+            return tuple(self._tensor(x) for x in arguments), y
         return (self._tensor(item),), None
 
     def _tensor(self, x: Any) -> Tensor:
@@ -136,7 +140,7 @@ class Points:
             values = x.to_numpy() if hasattr(x, "to_numpy") else np.asarray(x)
             if values.dtype.kind not in "biuf":
                 raise ValueError(f"inputs must be numbers, not {values.dtype}")
-            x = torch.from_numpy(np.ascontiguousarray(values))
+            return torch.from_numpy(np.ascontiguousarray(values))
         return x.detach()
 
     def _moved(self, batch: Batch) -> Batch:

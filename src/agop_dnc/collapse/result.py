@@ -67,7 +67,9 @@ class Measurement:
         """Return a row per layer, with NC1 of input, right and output, NC2 of the output, and the NFA's correlations."""
         table = self._whole()
         table = table[table.layer > 0]
-        columns = {f"nc1_{part}": (part, "nc1") for part in ("input", "right", "output")} | {"nc2_output": ("output", "nc2")}
+        columns = {f"nc1_{part}": (part, "nc1") for part in ("input", "right", "output")} | {
+            "nc2_output": ("output", "nc2")
+        }
         columns |= {name: ("nfa", name) for name in ("sqrt_agop", "sqrt_agop_null", "agop", "agop_null")}
         names = table.groupby("layer").name.first()
         found = {
@@ -124,7 +126,9 @@ class Measurement:
         picture = io.BytesIO()
         self.plot().savefig(picture, format="png", dpi=150, metadata={"Software": None})
         encoded = base64.b64encode(picture.getvalue()).decode()
-        reasons = "".join(f"<li><b>{html.escape(n)}</b> {html.escape(why)}</li>" for n, why in self.not_measured.items())
+        reasons = "".join(
+            f"<li><b>{html.escape(n)}</b> {html.escape(why)}</li>" for n, why in self.not_measured.items()
+        )
         whole = self.table[self.table.component == "network"].set_index("metric").value
         facts = "".join(f"<li>{text}: {whole[metric]:.4g}</li>" for metric, text in _WHOLE.items() if metric in whole)
         heading = f"{self.points} points" + ("" if self.classes is None else f" in {len(self.classes)} classes")

@@ -297,7 +297,9 @@ class Session:
 
     def _is_relu_of_before(self, chunk: Chunk) -> bool:
         """The graph was read at the first points; the values say that the others go the same way."""
-        return all(torch.equal(chunk.inputs[site.successor], chunk.preactivations[site.key].relu()) for site in self.sites)
+        return all(
+            torch.equal(chunk.inputs[site.successor], chunk.preactivations[site.key].relu()) for site in self.sites
+        )
 
     def replacing(self, site: Site, forward: Callable[[Tensor], Tensor], chunk: Chunk) -> Chunk:
         """Run a chunk's points through the network with another map in a layer's place."""
@@ -315,4 +317,3 @@ def _speaker(progress: Progress) -> Callable[[str], None]:
     if progress:
         return lambda text: print(text, file=sys.stderr, flush=True)
     return lambda text: None
-
