@@ -17,6 +17,9 @@ from ..kernels.radial import row_chunks
 from ..randomness import generator
 
 
+COLLAPSE = ("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised")
+
+
 class ClassMeans:
     """Class means of features that come a chunk at a time."""
 
@@ -79,7 +82,7 @@ class Scatter:
 
     @property
     def collapse(self) -> dict[str, float]:
-        """Every NC1 and NC2 of the contract; what they are is said at the functions of their names."""
+        """Every NC1 and NC2, by the names of the functions that define them."""
         within, between = self.trace_within, self.trace_between
         nothing_between = float("inf") if within > 0 else float("nan")
         G = _mean_gram(self.centred_means)
@@ -113,7 +116,7 @@ def scatter(X: Tensor, y: Tensor) -> Scatter:
 
 
 def collapse(X: Tensor, y: Tensor) -> dict[str, float]:
-    """Every NC1 and NC2 of the contract, from one pass over the features X (N×d) with labels y (N)."""
+    """Return every NC1 and NC2 of features X (N×d) with labels y (N), in blocks of rows that stay in a core's cache."""
     return scatter(X, y).collapse
 
 

@@ -19,7 +19,7 @@ from ..labels import signed_one_hot
 from ..randomness import generator
 from .ablation import truncations
 from .layer_agop import LayerAgop, random_frame
-from .metrics import ClassMeans, Scatter, nc3, nearest_mean
+from .metrics import COLLAPSE, ClassMeans, Scatter, nc3, nearest_mean
 from .points import Choice
 from .result import COLUMNS, Measurement
 from .session import COMPONENTS, Chunk, Place, Progress, Session, Site
@@ -31,6 +31,7 @@ ROTATIONS = 5  # over which the weight-preserving null is a mean
 # Bytes of a random frame that is kept for the next measurement, and a forecast in seconds that is worth a warning.
 _KEPT_BYTES = 40 * 2**20
 _LONG = 60.0
+_SMALL = 1e12  # operations below which no forecast is made
 
 
 def measure(
@@ -132,7 +133,8 @@ def measure(
             rows += [_row(site.index, "nfa", metric, value, site.name) for metric, value in values.items()]
         columns = COLUMNS
         if ranks:
-            rows += truncations(session, ranks, S)
+            # NC1 of the input is there already.
+            rows += [row for row in truncations(session, ranks, S) if row["rank"] or row["metric"] not in COLLAPSE]
             columns = [*COLUMNS, "rank"]
         table = pd.DataFrame(rows, columns=columns)
         if ranks:
@@ -297,7 +299,7 @@ def _announce(session: Session, rotations: int) -> None:
     """Warn of layers whose matrices take more than a minute, before anything else is done."""
     shapes = {site.name: site.layer.weight.shape for site in session.sites}
     large = {name: operations(width, d, rotations) for name, (width, d) in shapes.items()}
-    if sum(large.values()) < 1e12:
+    if sum(large.values()) < _SMALL:
         return
     rate = _rate()
     seconds = {name: count / rate for name, count in large.items()}
