@@ -51,7 +51,7 @@ def encode(y: Any, classes: Sequence[Any] | Any | None = None) -> tuple[Tensor, 
         codes = order[places] if len(found) else places
         unknown = values[found[codes] != values] if len(found) else values
         if len(unknown):
-            raise ValueError(f"label {unknown[0]!r} is not among the classes {_listed(found)}")
+            raise ValueError(f"label {unknown[0]} is not among the classes {_listed(found)}")
     encoded = torch.from_numpy(codes.reshape(-1).astype(np.int64))
     if isinstance(y, Tensor):
         return encoded.to(y.device), torch.as_tensor(found, dtype=y.dtype, device=y.device)

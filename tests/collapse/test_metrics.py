@@ -193,3 +193,10 @@ def test_metrics_do_not_depend_on_how_rows_are_blocked(draw, monkeypatch):
     whole = metrics.collapse(X, y)
     monkeypatch.setattr(metrics, "_blocks", lambda X: [slice(0, 13), slice(13, 14), slice(14, 50)])
     assert metrics.collapse(X, y) == pytest.approx(whole, rel=1e-12)
+
+
+def test_a_large_offset_does_not_fill_the_pseudo_inverse_with_rounding(draw):
+    y = torch.arange(30) % 3
+    X = draw(30, 5) + 4 * torch.nn.functional.one_hot(y, 5)
+    # Rounding of the shifted features: 1e3·1e-16 of entries of order 1.
+    assert metrics.nc1_pinv(X + 1e3 * draw(5, seed=2), y) == pytest.approx(metrics.nc1_pinv(X, y), rel=1e-9)

@@ -16,7 +16,6 @@ from torch import Tensor
 from ..kernels.radial import row_chunks
 from ..randomness import generator
 
-
 COLLAPSE = ("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised")
 
 
@@ -56,7 +55,9 @@ class Scatter:
         self.means = means
         self.centred_means = means - means.mean(0)
         _, s, Vt = torch.linalg.svd(self.centred_means, full_matrices=False)
-        kept = s > s[0] * max(means.shape) * torch.finfo(s.dtype).eps
+        # Centred, K means span at most K−1 dimensions; rounding, relative to the means before, fills the others.
+        kept = s > torch.linalg.vector_norm(means, dim=1).max() * max(means.shape) * torch.finfo(s.dtype).eps
+        kept[len(means) - 1 :] = False
         self._s, self._V = s[kept], Vt[kept].T
         self._points = 0
         self._squared = means.new_zeros(())
