@@ -1,4 +1,4 @@
-"""The command `agop-dnc`: check and compare runs, and run the workflow's jobs without Snakemake."""
+"""The command `agop-dnc`: measure a network, run your own data, check and compare runs, run jobs without Snakemake."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .commands import measure as measuring
 from .errors import UserError
 from .files import write_text
 from .pipeline import comparison, provenance
@@ -47,8 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     mine.add_argument("--name", help="the run's name; after the first file if not given")
     mine.add_argument("--directory", default=".", help="where results and figures are left")
     mine.add_argument("--cores", default="all", help="how many jobs run at once")
+    network = commands.add_parser(
+        "measure", help="measure collapse and the Neural Feature Ansatz in a trained network of your own"
+    )
+    measuring.add_arguments(network)
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "measure":
+            return measuring.run(chosen)
         if chosen.command == "mine":
             return run_mine(chosen.files, chosen.name, Path(chosen.directory), chosen.cores)
         if chosen.command == "verify":

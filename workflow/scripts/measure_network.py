@@ -25,7 +25,9 @@ with job(snakemake) as progress:
     for epoch, path in progress(snapshots.items(), unit="epochs"):
         training.load_snapshot(network, path)
         ranks = params.ranks if epoch == max(snapshots) else ()
-        for name, measured in rows.measure(network, arrays, seed, ranks).items():
+        # The null takes as long as all the rest; it is asked of the untrained and of the trained network.
+        rotations = 5 if epoch in (min(snapshots), max(snapshots)) else 0
+        for name, measured in rows.measure(network, arrays, seed, ranks, rotations).items():
             found[name] += [labels | {"epoch": epoch} | row for row in measured]
     for name, columns in params.columns.items():
         tables.write(found[name], columns, output[name])

@@ -64,11 +64,13 @@ class Laplace(RadialKernel):
     bandwidth: float = 2.0
 
     def value_(self, pairs: Tensor) -> Tensor:
+        """Return φ(r), in place of the distances r."""
         for part in cache_chunks(pairs):
             part.mul_(-1 / self.bandwidth).exp_()
         return pairs
 
     def slope_(self, pairs: Tensor) -> Tensor:
+        """Return w(r), in place of the distances r; 0 at r = 0."""
         for part in cache_chunks(pairs):
             coincident, inverse = part == 0, part.reciprocal()
             self.value_(part).mul_(inverse).mul_(1 / self.bandwidth).masked_fill_(coincident, 0.0)
@@ -86,11 +88,13 @@ class Gaussian(RadialKernel):
     bandwidth: float = 2.0
 
     def value_(self, pairs: Tensor) -> Tensor:
+        """Return φ(r), in place of the distances r."""
         for part in cache_chunks(pairs):
             part.square_().mul_(-0.5 / self.bandwidth**2).exp_()
         return pairs
 
     def slope_(self, pairs: Tensor) -> Tensor:
+        """Return w(r), in place of the distances r; 0 at r = 0."""
         for part in cache_chunks(pairs):
             coincident = part == 0
             self.value_(part).mul_(1 / self.bandwidth**2).masked_fill_(coincident, 0.0)

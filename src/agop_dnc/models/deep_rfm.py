@@ -17,7 +17,7 @@ from ..kernels.agop import kernel_agop, matrix_sqrt
 from ..kernels.features import FeatureMap, feature_map, to
 from ..kernels.radial import KERNELS, RadialKernel
 from ..kernels.regression import KernelPredictor, fit_predictor, normalised
-from ..labels import signed_one_hot
+from ..labels import decode, encode, signed_one_hot
 from ..randomness import generator
 from .settings import DeepRfmSettings
 
@@ -109,10 +109,18 @@ class DeepRFM:
         self.seed = seed
         self.layers: list[Layer] = []
         self.final: SpherePredictor | None = None
+        self.classes_: Any = None
 
-    def fit(self, X: Tensor, y: Tensor, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
-        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; return itself. `watch` is called with every layer."""
-        Y = signed_one_hot(y)
+    def fit(self, X: Tensor, y: Any, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
+        """Fit to points with labels, on the points' device, and return itself.
+
+        Args:
+            X: Inputs (N×d).
+            y: N labels of any kind (see :func:`.labels.encode`).
+            watch: Called with every layer when it is done.
+        """
+        codes, self.classes_ = encode(y)
+        Y = signed_one_hot(codes.to(X.device), len(self.classes_))
         self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
@@ -138,9 +146,9 @@ class DeepRFM:
         assert self.final is not None
         return self.final(X)
 
-    def predict(self, X: Tensor) -> Tensor:
-        """Labels (n) of new points (n×d)."""
-        return self.decision_function(X).argmax(1)
+    def predict(self, X: Tensor) -> Any:
+        """Return the labels (n) of new points (n×d), of the kind that was fitted: a tensor, or an array."""
+        return decode(self.decision_function(X).argmax(1), self.classes_)
 
     def _ready(self, X: Tensor) -> Tensor:
         if self.final is None:
