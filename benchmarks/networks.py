@@ -13,6 +13,7 @@ from machine import added_bytes, matrix_product_rate, seconds
 from torch.func import functional_call, jacrev, vmap
 
 from agop_dnc.collapse.layer_agop import LayerAgop
+from agop_dnc.collapse.network import gradient_outer_products, measure
 from agop_dnc.data import datasets
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import networks, sgd
