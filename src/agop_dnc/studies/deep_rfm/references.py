@@ -68,7 +68,8 @@ def random_directions_nc2(K: int, d: int, draws: int = DRAWS, seed: int = 0) -> 
 
     NC2 = ‖μ̃ μ̃ᵀ − Σ_ETF‖_F (paper, Section 3.4), the directions in place of the class means.
     """
-    return torch.linalg.matrix_norm(random_directions_cosines(K, d, draws, seed) - simplex_gram(K))
+    distances: Tensor = torch.linalg.matrix_norm(random_directions_cosines(K, d, draws, seed) - simplex_gram(K))
+    return distances
 
 
 def small_class_metrics(X: Tensor, y: Tensor) -> dict[str, float]:
@@ -131,5 +132,7 @@ def smallest_class_deviation(X: Tensor, y: Tensor) -> float:
 def _deviation(centred: Tensor) -> float:
     """Root mean square of u·v − 1 over all pairs of the normalised rows."""
     unit = torch.nn.functional.normalize(centred, dim=1, eps=torch.finfo(centred.dtype).tiny)
-    squares = sum(float((rows @ unit.T - 1).square().sum()) for rows in unit.split(_CHUNK))
-    return (squares / len(unit) ** 2) ** 0.5
+    squares = sum(
+        float((unit[start : start + _CHUNK] @ unit.T - 1).square().sum()) for start in range(0, len(unit), _CHUNK)
+    )
+    return float(squares**0.5) / len(unit)

@@ -130,7 +130,8 @@ def _rotated(X: Tensor, Y: Tensor, settings: Settings, seed: int, index: int) ->
     """M^{1/2} with M's eigenvalues and random eigenvectors."""
     eigenvalues = torch.linalg.eigvalsh(_fitted(X, Y, settings, seed, index)).clamp(min=0)
     Q = orthogonal(X.shape[1], seed, settings.activation, index).to(X)
-    return (Q * eigenvalues) @ Q.T
+    root: Tensor = (Q * eigenvalues) @ Q.T
+    return root
 
 
 _ROOTS: dict[str, Root] = {
