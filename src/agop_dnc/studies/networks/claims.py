@@ -94,7 +94,7 @@ CLAIMS: tuple[Claim, ...] = (
         "dnc-7a",
         PAPER,
         "Over training, NC2 progresses strongly only in the last layer of the networks.",
-        "Over training NC2 falls in the last layer",
+        "NC2 falls in the last layer: training",
         "Section 6",
         (
             Quantity(LAST_FALL, at_least(0.3, "strongly: to less than half")),
@@ -105,7 +105,7 @@ CLAIMS: tuple[Claim, ...] = (
         "dnc-7b",
         PAPER,
         "Through depth, NC2 appears only in the last layer of the networks.",
-        "Through depth NC2 falls in the last layer",
+        "NC2 falls in the last layer: depth",
         "the authors' slides",
         (
             Quantity(LAST_STEP, at_least(0.1, "a fifth off: what a log plot shows"), _BEFORE),

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ...drawing import BLACK, BLUE, captioned
 from ...notes import title
-from ..judging import LEAST_SEEDS, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Bounds, interval
+from ..judging import KEYS, LEAST_SEEDS, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Bounds, interval
 from .claims import CLAIMS
 from .notes import CLAIM_NAMES, model_title, run_title
 
@@ -55,9 +55,12 @@ def verdict_figure(verdicts: pd.DataFrame, caption: str) -> Figure:
         A figure of a page's width.
     """
     blocks = verdict_blocks(verdicts)
-    found = {(row.claim, row.dataset, row.model): str(row.verdict) for row in verdicts.itertuples()}
+    found = {
+        (str(claim), str(dataset), str(model)): str(verdict)
+        for claim, dataset, model, verdict in verdicts[[*KEYS, "verdict"]].to_numpy()
+    }
     heights = [_height(block) for block in blocks]
-    total = sum(heights) + 0.8 + 0.16 * len(textwrap.wrap(caption, int(WIDTH * 14)))
+    total = sum(heights) + 0.55 + 0.16 * len(textwrap.wrap(caption, int(WIDTH * 14)))
     figure = plt.figure(figsize=(WIDTH, total), layout="constrained")
     grid = figure.add_gridspec(len(blocks), 1, height_ratios=heights)
     for place, block, height in zip(grid, blocks, heights, strict=True):
@@ -115,10 +118,15 @@ def _cell(block: Block) -> float:
 
 def _headers(block: Block) -> list[str]:
     """A header per run, in lines that fit its column."""
-    characters = max(9, int(_cell(block) * 14))
+    characters = max(10, int(_cell(block) * 14))
     parts = [(title(dataset) if dataset else "", model_title(model) if model else "") for dataset, model in block.runs]
-    lines = [[line for part in run if part for line in textwrap.wrap(part, characters)] for run in parts]
+    lines = [[line for part in run for line in _wrapped(part, characters)] for run in parts]
     return ["\n".join(each) if each else "not run" for each in lines]
+
+
+def _wrapped(name: str, characters: int) -> list[str]:
+    """A name in lines, broken at spaces and after underscores if it can be."""
+    return [line.replace("_ ", "_") for line in textwrap.wrap(name.replace("_", "_ "), characters)]
 
 
 def _height(block: Block) -> float:
@@ -132,7 +140,8 @@ def _draw_block(axis: Axes, block: Block, found: Mapping[tuple[str, str, str], s
     if block.heading:
         axis.text(0, 0, block.heading, ha="left", va="top", fontsize=8, fontweight="bold")
     for column, header in enumerate(_headers(block)):
-        axis.text(_LABELS + (column + 0.5) * cell, top - 0.04, header, ha="center", va="bottom", fontsize=6.5)
+        size = 6.5 if cell > 0.6 else 5.6
+        axis.text(_LABELS + (column + 0.5) * cell, top - 0.04, header, ha="center", va="bottom", fontsize=size)
     for line, claim in enumerate(block.claims):
         middle = top + (line + 0.5) * _ROW
         axis.text(0, middle, claim, ha="left", va="center", fontsize=7.5, fontweight="bold")
@@ -145,8 +154,8 @@ def _draw_block(axis: Axes, block: Block, found: Mapping[tuple[str, str, str], s
 
 
 def _draw_cell(axis: Axes, left: float, middle: float, cell: float, verdict: str) -> None:
-    edge = {"facecolor": VERDICT_COLOURS[verdict], "edgecolor": "#888888", "linewidth": 0.6}
-    axis.add_patch(Rectangle((left + 0.02, middle - _ROW / 2 + 0.02), cell - 0.04, _ROW - 0.04, **edge))
+    corner, colour = (left + 0.02, middle - _ROW / 2 + 0.02), VERDICT_COLOURS[verdict]
+    axis.add_patch(Rectangle(corner, cell - 0.04, _ROW - 0.04, facecolor=colour, edgecolor="#888888", linewidth=0.6))
     mark = VERDICT_MARKS[verdict]
     axis.text(left + cell / 2, middle, mark, ha="center", va="center", fontsize=9, color=_MARK_COLOURS[verdict])
 
