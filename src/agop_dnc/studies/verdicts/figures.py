@@ -63,8 +63,8 @@ def verdict_figure(verdicts: pd.DataFrame, caption: str) -> Figure:
     total = sum(heights) + 0.55 + 0.16 * len(textwrap.wrap(caption, int(WIDTH * 14)))
     figure = plt.figure(figsize=(WIDTH, total), layout="constrained")
     grid = figure.add_gridspec(len(blocks), 1, height_ratios=heights)
-    for place, block, height in zip(grid, blocks, heights, strict=True):
-        _draw_block(figure.add_subplot(place), block, found, height)
+    for line, (block, height) in enumerate(zip(blocks, heights, strict=True)):
+        _draw_block(figure.add_subplot(grid[line, 0]), block, found, height)
     handles = [
         Patch(facecolor=colour, edgecolor="#888888", linewidth=0.6, label=f"{VERDICT_MARKS[verdict]} {verdict}")
         for verdict, colour in VERDICT_COLOURS.items()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .claims import CLAIMS
 from .notes import run_title
 
 
@@ -143,7 +142,8 @@ def both(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     renamed = old[["claim", "dataset", "model", "verdict"]].rename(
         columns={"claim": "old claim", "verdict": "old verdict"}
     )
-    renamed = renamed.assign(claim=[SUCCESSORS[int(number)] for number in renamed["old claim"]]).explode("claim")
+    renamed["claim"] = pd.Series([SUCCESSORS[int(number)] for number in old.claim], index=old.index, dtype=object)
+    renamed = renamed.explode("claim")
     joined = renamed.merge(new[["claim", "dataset", "model", "verdict"]], on=["claim", "dataset", "model"], how="left")
     return joined[["dataset", "model", "old claim", "old verdict", "claim", "verdict"]].fillna({"verdict": "not asked"})
 
