@@ -52,8 +52,9 @@ def straightness(layers: ArrayLike, values: ArrayLike) -> float:
 def fit_decay(layers: ArrayLike, values: ArrayLike) -> Decay:
     r"""Fit a·r^l + c with a > 0, 0 < r < 1 and c ≥ 0 to a curve, by least squares in logarithms.
 
-    The sum of squares has several minima (one that follows the fall, one that follows the floor), so that the descent
-    starts from many points: rates from 0.05 to 0.98, with no floor, and with floors below and at the lowest value.
+    The sum of squares has several minima (one that follows the fall, one that follows the floor). For a given rate r and
+    ratio ρ = c/a, the best log a is the mean of log y − log(r^l + ρ), so that a grid over r and ρ finds the valleys; a
+    descent from the best point of each third of the rates, and the best line without a floor, give the minimum.
 
     Args:
         layers: Layers l, any length.
@@ -71,39 +72,45 @@ def fit_decay(layers: ArrayLike, values: ArrayLike) -> Decay:
     logs, start = np.log(y), x[0]
     if np.ptp(logs) == 0:
         return Decay(float(y[0]), 0.5, 0.0, 0.0)
-    found = min(_descents(x - start, logs), key=lambda fit: fit[0])
-    log_a, log_r, log_c = found[1]
+    _, (log_a, log_r, log_c) = min(_minima(x - start, logs), key=lambda found: found[0])
     fitted = np.logaddexp(log_a + log_r * (x - start), log_c)
-    return Decay(
-        float(np.exp(log_a - log_r * start)), float(np.exp(log_r)), float(np.exp(log_c)), _r_squared(logs, fitted)
-    )
+    a = float(np.exp(log_a - log_r * start))
+    return Decay(a, float(np.exp(log_r)), float(np.exp(log_c)), _r_squared(logs, fitted))
 
 
 # log r stays below 0 and above that of a curve that is at its floor after one layer.
 _LOG_R = (-40.0, -1e-9)
-_NO_FLOOR = -np.inf
+# The grid: rates from 1e-3 to 0.999, dense where curves bend, and floors from 1e-14 to 100 times a.
+_GRID_LOG_R = -np.geomspace(1e-3, 7, 60)
+_GRID_LOG_RATIO = np.log(np.geomspace(1e-14, 100, 60))
 
 
-def _descents(x: Array, logs: Array) -> list[tuple[float, Array]]:
-    """Sums of squares with (log a, log r, log c) at the minima that are found."""
-    low, high = float(logs.min()), float(logs.max())
-    lower, upper = [low - 60, _LOG_R[0], low - 40], [high + 60, _LOG_R[1], high + 1]
+def _minima(x: Array, logs: Array) -> list[tuple[float, Array]]:
+    """Sums of squares with (log a, log r, log c) at the minima that are found; x starts at 0."""
+    shapes = np.logaddexp(_GRID_LOG_R[:, None, None] * x, _GRID_LOG_RATIO[:, None])
+    residuals = logs - shapes
+    squares = residuals.var(axis=2)
     found = [_without_floor(x, logs)]
-    for rate in (0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.98):
-        for floor in (low - 5, low - 0.5, low - 0.01):
-            guess = np.array([float(logs[0]), np.log(rate), floor])
-            fit = least_squares(
-                _residuals, guess, _jacobian, bounds=(lower, upper), args=(x, logs), x_scale="jac", xtol=1e-12
-            )
-            found.append((2 * float(fit.cost), fit.x))
+    for rates in np.array_split(np.arange(len(_GRID_LOG_R)), 3):
+        rate, ratio = np.unravel_index(squares[rates].argmin(), squares[rates].shape)
+        rate += rates[0]
+        log_a = residuals[rate, ratio].mean()
+        found.append(_descent(x, logs, np.array([log_a, _GRID_LOG_R[rate], log_a + _GRID_LOG_RATIO[ratio]])))
     return found
+
+
+def _descent(x: Array, logs: Array, start: Array) -> tuple[float, Array]:
+    """The minimum next to a start."""
+    lower, upper = [-np.inf, _LOG_R[0], -np.inf], [np.inf, _LOG_R[1], np.inf]
+    fit = least_squares(_residuals, start, _jacobian, bounds=(lower, upper), args=(x, logs), x_scale="jac", xtol=1e-12)
+    return 2 * float(fit.cost), fit.x
 
 
 def _without_floor(x: Array, logs: Array) -> tuple[float, Array]:
     """The fit with c = 0, a straight line whose slope is below 0."""
     slope = float(np.clip(np.polyfit(x, logs, 1)[0], *_LOG_R))
     intercept = float(np.mean(logs - slope * x))
-    return float(((intercept + slope * x - logs) ** 2).sum()), np.array([intercept, slope, _NO_FLOOR])
+    return float(((intercept + slope * x - logs) ** 2).sum()), np.array([intercept, slope, -np.inf])
 
 
 def _residuals(theta: Array, x: Array, logs: Array) -> Array:

@@ -45,6 +45,7 @@ LAST_STEP = "decades by which the last layer lowers NC2 at the end"
 LAST_STEP_LEAD = "the same less the largest of the other layers"
 
 _BEFORE = "before training"
+_NOT_FINITE = "a number that it rests on is not finite"
 _ONE_DEVIATION = "the paper's mean and one of its standard deviations to either side"
 # Where the paper gives its own value.
 NFA_BOUNDS = {
@@ -227,7 +228,7 @@ def _smallest_shares(logs: pd.DataFrame) -> dict[int, float]:
     _require(logs, "input", "right", "output")
     by_right, whole = logs["input"] - logs["right"], logs["input"] - logs["output"]
     if not np.isfinite(whole).all() or not np.isfinite(by_right).all():
-        raise UntestedError("a number that it rests on is not finite")
+        raise UntestedError(_NOT_FINITE)
     lowering = whole >= LOWERS
     fewest, layers = int(lowering.groupby("seed").sum().min()), int(whole.groupby("seed").size().max())
     if 2 * fewest < layers:
@@ -307,7 +308,9 @@ def _last_layer(falls: pd.Series[float], times: int) -> tuple[dict[int, float], 
     wide = falls.unstack("layer")
     if wide.shape[1] < 2:
         raise UntestedError("one hidden layer has no other to compare with")
-    last, others = wide.iloc[:, -1], wide.iloc[:, :-1].max(axis=1, skipna=False).clip(lower=0)
+    if not np.isfinite(wide.to_numpy()).all():
+        raise UntestedError(_NOT_FINITE)
+    last, others = wide.iloc[:, -1], wide.iloc[:, :-1].max(axis=1).clip(lower=0)
     return by_seed(last), by_seed(last - times * others)
 
 
