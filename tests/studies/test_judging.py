@@ -172,6 +172,7 @@ def test_a_reason_is_kept_instead_of_values():
     row, evidence = judge(ONE, Finding("digits", "mlp", {"q": seeds(1, 2, 3)}, reason="it has not fitted"))
     assert (row["verdict"], row["measured"], row["seeds"], evidence) == (NOT_TESTED, "it has not fitted", 0, [])
     assert row["as_paper"] == "yes"
+    assert judge(ONE, Finding("", "", reason="it was not run"))[0]["as_paper"] == ""
 
 
 def test_two_seeds_are_evidence_but_decide_nothing():

@@ -1,6 +1,7 @@
 """Deep RFM with M^{1/2} replaced or without its features, and the claims that are judged by it."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -69,7 +70,7 @@ def test_without_features_the_next_input_is_the_projected_one(arrays):
     found = steps(arrays, "no features")
     X, root = first_root(arrays)
     torch.testing.assert_close(found[0]["agop"], X @ root)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert "features" not in after
         torch.testing.assert_close(after["x"], normalised(before["agop"]))
 

@@ -31,7 +31,7 @@ def verdicts(datasets, architectures=("mlp", "resnet18", "vgg11")):
         network = claim.id in ("dnc-5", "dnc-6a", "dnc-6b", "dnc-7a", "dnc-7b")
         models = architectures if network else ("deep_rfm relu", "deep_rfm cos")
         cells = [("", "ReLU features")] if claim.theorem else [(d, m) for d in datasets for m in models]
-        rows += [(claim.id, *cell, VERDICTS[len(rows) % 4]) for cell in cells]
+        rows += [(claim.id, *cell, VERDICTS[i % 4]) for i, cell in enumerate(cells, start=len(rows))]
     return pd.DataFrame(rows, columns=["claim", "dataset", "model", "verdict"])
 
 

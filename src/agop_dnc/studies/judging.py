@@ -313,11 +313,18 @@ def judge(claim: Claim, finding: Finding) -> tuple[dict[str, Any], list[dict[str
         "low": decision.low,
         "high": decision.high,
         "reference": finding.references.get(decision.quantity, math.nan),
-        "as_paper": ("differs: " + ", ".join(finding.differs)) if finding.differs else "yes",
+        "as_paper": _as_paper(finding),
         "source": claim.source,
     }
     finite = all(math.isfinite(value) for _, numbers in measured.values() for value in numbers)
     return row, list(_evidence_rows(claim, finding, bounds)) if values and finite else []
+
+
+def _as_paper(finding: Finding) -> str:
+    """'yes', or which settings differ; empty if nothing was run."""
+    if not finding.model:
+        return ""
+    return f"differs: {', '.join(finding.differs)}" if finding.differs else "yes"
 
 
 def _bounds(claim: Claim, finding: Finding) -> dict[str, Bounds]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ...notes import title
+from ..judging import VERDICTS
 from ..networks.notes import NETWORK_TITLES
 from .claims import CLAIMS
 
@@ -60,7 +61,8 @@ def summary(verdicts: pd.DataFrame) -> pd.DataFrame:
     """
     claims = verdicts[~verdicts.claim.map(lambda name: CLAIMS[name].theorem)]
     counts = claims.groupby(["claim", "verdict"], sort=False).size().unstack(fill_value=0)
-    table: pd.DataFrame = counts.reindex(index=_present(claims.claim)).reset_index()
+    counts = counts.reindex(index=_present(claims.claim), columns=list(VERDICTS), fill_value=0)
+    table: pd.DataFrame = counts.rename_axis(index="claim").reset_index()
     table.insert(1, "about", [CLAIM_NAMES[name] for name in table.claim])
     table.columns.name = None
     return table
