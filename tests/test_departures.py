@@ -55,16 +55,16 @@ def nc1_by_layer(arrays, settings):
 
 def test_deep_rfm_departures_switch_one_setting(arrays):
     cosines = replace(SETTINGS, activation="cos")
-    ridge = list(departures_rows.of_ridge(arrays, SETTINGS, 0))
+    ridge = list(departures_rows.ridge_rows(arrays, SETTINGS, 0))
     own = [row for row in ridge if row["quantity"] == "NC1 of M½X, ReLU"]
     assert curve(own, variant="released") == nc1_by_layer(arrays, replace(SETTINGS, ridge=1e-3))
     assert len({row["quantity"] for row in ridge}) == 2
-    width = departures_rows.of_width(arrays, cosines, 0)
+    width = departures_rows.width_rows(arrays, cosines, 0)
     assert curve(width, variant="released") == nc1_by_layer(arrays, replace(cosines, width=8))
-    scale = list(departures_rows.of_agop_scale(arrays, cosines, 0))
+    scale = list(departures_rows.agop_scale_rows(arrays, cosines, 0))
     assert curve(scale, variant="released") == nc1_by_layer(arrays, replace(cosines, agop_scale="max"))
     assert curve(scale, variant="Algorithm 1") == nc1_by_layer(arrays, replace(cosines, agop_scale="sum"))
-    precision = list(departures_rows.of_precision(arrays, SETTINGS, 0))
+    precision = list(departures_rows.precision_rows(arrays, SETTINGS, 0))
     assert curve(precision, variant="float32") == nc1_by_layer(arrays, replace(SETTINGS, precision="float32"))
 
 
@@ -74,7 +74,7 @@ def test_table_departures_are_arithmetic(arrays):
         for measured in deep_rfm_rows.measure(arrays, SETTINGS, seed=0)
         for row in measured.rows
     ]
-    found = list(departures_rows.of_tables(pd.DataFrame(rows, columns=tables.DEEP_RFM), 3))
+    found = list(departures_rows.definition_rows(pd.DataFrame(rows, columns=tables.DEEP_RFM), 3))
     paper, released = (curve(found, departure=1, variant=variant) for variant in ("paper", "released"))
     np.testing.assert_allclose(np.array(paper) / np.array(released), 3)
     norm, mean = (curve(found, departure=4, variant=variant) for variant in ("paper", "released"))
@@ -86,7 +86,7 @@ def test_momentum_departure_resets_the_velocity(tmp_path, draw):
     dataset = datasets.Dataset(x.numpy(), y.numpy(), x.numpy(), y.numpy(), np.zeros((1, 2, 4)), np.ones((1, 2, 4)))
     training = {"epochs": 3, "learning_rate": 0.1, "momentum": 0.0, "batch_size": 8, "measure_every": 2}
     rows = list(
-        departures_rows.of_mlp(dataset, training, {"hidden_layers": 2, "width": 8, "init_scale": 1.0}, 0, tmp_path)
+        departures_rows.mlp_rows(dataset, training, {"hidden_layers": 2, "width": 8, "init_scale": 1.0}, 0, tmp_path)
     )
     assert {row["departure"] for row in rows} == {6, 9, 10}
     carried, reset = curve(rows, departure=9, variant="paper"), curve(rows, departure=9, variant="released")
@@ -98,12 +98,12 @@ def test_momentum_departure_resets_the_velocity(tmp_path, draw):
 
 
 def test_a_balanced_dataset_has_one_centre(arrays):
-    even, uneven = curve(departures_rows.of_centre(arrays, SETTINGS, 0), variant="released")
+    even, uneven = curve(departures_rows.centre_rows(arrays, SETTINGS, 0), variant="released")
     assert even < 1e-10 < 1e-3 < uneven
 
 
 def test_kappa_as_printed_stops_and_the_exact_one_does_not():
-    rows = list(departures_rows.of_kappa())
+    rows = list(departures_rows.kappa_rows())
     # By hand: with λ_map = 1, λ̂ = 1e-3, n = 20 the floors are n (1/κ · (n+1)²/(n+1+λ̂)² − 1).
     shrunk = (21 / 21.001) ** 2
     for variant, kappa in (("paper", 1 - 4e-3), ("Lemma C.2", 1 - 2e-3 / 21)):

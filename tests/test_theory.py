@@ -84,7 +84,7 @@ def test_a_negative_kappa_is_refused():
 
 def test_iteration_rows_set_each_prediction_beside_its_measurement():
     A, y = collapse_iteration_rows.gaussian_gram(3, 6, seed=0)
-    curves, found = collapse_iteration_rows.of_iteration("gaussian", A, y, 1.0, [0.01, 1.0], 25)
+    curves, found = collapse_iteration_rows.iteration_rows("gaussian", A, y, 1.0, [0.01, 1.0], 25)
     # At λ̂ = λ_map the printed κ is −3.
     assert {(row["kappa"], row["ratio"]) for row in curves} == {(k, r) for k in KAPPAS for r in (0.01, 1.0)} - {
         ("printed", 1.0)

@@ -178,7 +178,7 @@ def test_a_trained_network_takes_the_step_of_the_whole_objective():
 
 def test_studies_say_what_was_predicted_and_what_was_found(draw):
     model = Model(2, 4, 2, 12, (0.01,) * 3)
-    curves, found = unconstrained_features_rows.of_descent(model, [1.0, 0.05], range(2), 1.0, 600)
+    curves, found = unconstrained_features_rows.descent_rows(model, [1.0, 0.05], range(2), 1.0, 600)
     losses = {
         (row["setting"], row["quantity"], row["seed"]): row for row in found if row["quantity"].startswith("loss")
     }
@@ -186,15 +186,15 @@ def test_studies_say_what_was_predicted_and_what_was_found(draw):
     assert losses["start × 1", "loss of gradient descent", 1]["relative_error"] < 0.01
     assert losses["start × 0.05", "loss of gradient descent", 1]["measured"] > 1.5 * optimum(model).loss
     assert {row["metric"] for row in curves} == {"loss", "dnc1", "dnc2", "dnc2_before", "dnc3"}
-    _, found = unconstrained_features_rows.of_threshold(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
+    _, found = unconstrained_features_rows.threshold_rows(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
     assert [row["measured"] for row in found if row["quantity"] == "collapsed"] == [1.0, 0.0]
     assert all(row["relative_error"] < 1e-6 for row in found if row["quantity"] == "lowest loss")
-    _, found = unconstrained_features_rows.of_ranks(Model(3, 2, 2, 12, (0.01,) * 3), range(4), 1.0, 300)
+    _, found = unconstrained_features_rows.rank_rows(Model(3, 2, 2, 12, (0.01,) * 3), range(4), 1.0, 300)
     two_layers = [row for row in found if row["setting"] == "L-BFGS" and row["quantity"] == "loss"]
     # With two layers collapse is the optimum for every number of classes.
     assert min(row["relative_error"] for row in two_layers) < 1e-5
     X = torch.cat([draw(6, 5), draw(6, 5, seed=1) + 3])
-    _, found = unconstrained_features_rows.of_network(
+    _, found = unconstrained_features_rows.network_rows(
         X, torch.arange(2).repeat_interleave(6), (0, 1), model, 16, 0.5, 400, 0
     )
     by = {row["setting"]: row for row in found if row["quantity"] == "loss"}

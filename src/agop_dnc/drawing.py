@@ -7,7 +7,6 @@ printing and colour blindness.
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
+
+from .files import replacing
 
 matplotlib.use("Agg")
 BLACK, BLUE, ORANGE = "#000000", "#0072B2", "#E69F00"
@@ -60,10 +61,8 @@ def band(axis: Axes, x: Any, mean: Any, std: Any, label: str, colour: str, marke
 def save(figure: Figure, *paths: str | Path) -> None:
     """Write a figure to each path, by its ending; without dates, so that equal figures are equal files, whole or not there."""
     for path in map(Path, paths):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-        figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
         figure.set_layout_engine("none")  # laid out once for all formats
     plt.close(figure)
 

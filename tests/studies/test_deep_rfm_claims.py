@@ -14,6 +14,7 @@ from agop_dnc.studies.deep_rfm.references import chance
 from agop_dnc.studies.judging import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Context
 
 BEFORE = Path(__file__).parent / "rules"
+COLUMNS = ["dataset", "activation", "seed", "layer", "component", "metric", "value"]
 SIZES = {"even": [50] * 4, "uneven": [80, 60, 40, 20]}
 SETTINGS = {"depth": 20, "kernel": "laplace", "bandwidth": 2.0, "width": 1024, "ridge": 0.0, "agop_scale": "mean"}
 ACROSS = (0.6, 1.0, 1.4)  # factors by seed with which a value at its bound is undecided
@@ -42,7 +43,7 @@ def deep_rfm(
                 found += [("agop", "nc2", nc2(n) * factor)]
                 found += [("agop", metric, number * factor) for metric, number in metrics.items()]
                 rows += [(dataset, "relu", seed, n, *one) for one in found]
-    return pd.DataFrame(rows, columns=tables.DEEP_RFM)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def rows_of(claim, table, where=None):
@@ -163,7 +164,7 @@ def test_references_stand_with_the_values_and_depend_on_the_width():
         ("dnc-4a", deep_rfm(["even"]), context({"even": [50] * 4}), "no dataset in this configuration is imbalanced"),
         ("dnc-4b", deep_rfm(["even"]), context({"even": [20, 50, 60]}), "the smaller half of 3 classes is no pair"),
         ("dnc-1a", deep_rfm(["even"])[lambda t: t.metric != "gram_within"], None, "deep_rfm.csv has no gram_within"),
-        ("dnc-1a", pd.DataFrame(columns=tables.DEEP_RFM), None, "there is no deep_rfm.csv"),
+        ("dnc-1a", pd.DataFrame(columns=COLUMNS), None, "there is no deep_rfm.csv"),
     ],
 )
 def test_what_cannot_be_decided_is_not_tested_and_says_why(claim, table, where, reason):

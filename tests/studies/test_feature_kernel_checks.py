@@ -24,7 +24,7 @@ def feature_kernel(factors=(1.0, 1.0, 1.0), power=1.0):
                 mean = factor * expected + rng.normal() * (variance / 100) ** 0.5
                 found = {"mean": mean, "variance": variance, "expected": expected, "draws": 100}
                 rows += [(seed, width, angle, metric, value) for metric, value in found.items()]
-    return pd.DataFrame(rows, columns=tables.FEATURE_KERNEL)
+    return pd.DataFrame(rows, columns=["seed", "width", "angle", "metric", "value"])
 
 
 def judged(**given):

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agop_dnc.pipeline import tables
 from agop_dnc.studies import judging
 from agop_dnc.studies.judging import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Context
 from agop_dnc.studies.networks import claims
 
+KEYS = ["dataset", "architecture", "seed", "epoch"]
 SIZES = {"even": [50] * 4}
 SEEDS = (0, 1, 2)
 CLAIMS = [claim.id for claim in claims.CLAIMS]
@@ -20,7 +20,7 @@ def training(accuracy=1.0, worst=None, dataset="even"):
         last = worst if worst is not None and seed == 1 else accuracy
         rows += [(dataset, "mlp", seed, 0, "train_accuracy", 0.1), (dataset, "mlp", seed, 10, "train_accuracy", last)]
         rows += [(dataset, "mlp", seed, 10, "train_loss", 0.1)]
-    return pd.DataFrame(rows, columns=tables.TRAINING)
+    return pd.DataFrame(rows, columns=[*KEYS, "metric", "value"])
 
 
 def network(
@@ -47,7 +47,7 @@ def network(
                 after = curve[layer] * (factor if layer == 3 and epoch == 10 else 1)
                 rows += [("even", "mlp", seed, epoch, layer, "input", "nc2", curve[layer - 1])]
                 rows += [("even", "mlp", seed, epoch, layer, "output", "nc2", after)]
-    return pd.DataFrame(rows, columns=tables.NETWORKS)
+    return pd.DataFrame(rows, columns=[*KEYS, "layer", "component", "metric", "value"])
 
 
 def nfa(trained=0.74, untrained=0.5, null=0.4, null_before=0.49, spread=(-0.01, 0.0, 0.01), dataset="even"):
@@ -59,7 +59,7 @@ def nfa(trained=0.74, untrained=0.5, null=0.4, null_before=0.49, spread=(-0.01, 
                 rows += [(dataset, "mlp", seed, epoch, layer, "sqrt_agop", own)]
                 rows += [(dataset, "mlp", seed, epoch, layer, "sqrt_agop_null", matched + more)]
                 rows += [(dataset, "mlp", seed, epoch, layer, "sqrt_agop_rotated", 0.0)]
-    return pd.DataFrame(rows, columns=tables.NFA)
+    return pd.DataFrame(rows, columns=[*KEYS, "layer", "target", "value"])
 
 
 def given(**changed):
@@ -110,7 +110,10 @@ def test_a_network_that_has_not_fitted_in_one_seed_is_not_tested(claim):
     assert row["verdict"] == NOT_TESTED
     assert row["measured"] == "training accuracy is 0.98, and the claim is about networks that fit"
     assert verdict(claim, training=training(worst=0.99)) == REPRODUCED
-    assert "there is no training.csv" in row_of(claim, training=pd.DataFrame(columns=tables.TRAINING))["measured"]
+    assert (
+        "there is no training.csv"
+        in row_of(claim, training=pd.DataFrame(columns=[*KEYS, "metric", "value"]))["measured"]
+    )
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

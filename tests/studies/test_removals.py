@@ -1,6 +1,5 @@
 """Deep RFM with M^{1/2} replaced or without its features, and the claims that are judged by it."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -48,7 +47,7 @@ def test_nothing_removed_is_the_deep_rfm(arrays):
 
 @pytest.mark.parametrize("activation", ["relu", "cos"])
 def test_with_the_fitted_matrix_the_loop_is_the_deep_rfms(arrays, monkeypatch, activation):
-    settings = replace(SETTINGS, activation=activation)
+    settings = SETTINGS.replace(activation=activation)
     monkeypatch.setitem(rows._ROOTS, "identity", rows._fitted)
     for step, whole in zip(steps(arrays, "identity", settings), steps(arrays, "none", settings), strict=True):
         for component, points in whole.items():
@@ -57,7 +56,7 @@ def test_with_the_fitted_matrix_the_loop_is_the_deep_rfms(arrays, monkeypatch, a
 
 @pytest.mark.parametrize("activation", ["relu", "cos"])
 def test_the_identity_leaves_the_inputs_to_the_features(arrays, activation):
-    settings = replace(SETTINGS, activation=activation)
+    settings = SETTINGS.replace(activation=activation)
     X = arrays.x_train
     for index, step in enumerate(steps(arrays, "identity", settings), start=1):
         X = normalised(X)

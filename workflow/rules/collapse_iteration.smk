@@ -1,28 +1,31 @@
 """Theorem 5.3: Deep RFM collapses exponentially."""
 
+from agop_dnc.studies.collapse_iteration import study as collapse_iteration
+
+ITERATED = collapse_iteration.datasets(SETTINGS) if SETTINGS.has("collapse_iteration") else []
+
 
 rule iterate_collapse:
     input:
-        [f"{RESULTS}/data/{name}.npz" for name in ITERATED],
+        files_of(ITERATED),
     output:
-        curves=report(f"{RESULTS}/tables/collapse_iteration.csv", caption="../report/table.rst", category="Tables"),
-        table=f"{THEORY}/collapse_iteration.csv",
+        curves=f"{RESULTS}/collapse_iteration/curves.csv",
+        predictions=f"{RESULTS}/collapse_iteration/predictions.csv",
     log:
         f"{RESULTS}/logs/iterate_collapse.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/iterate_collapse.tsv"
     group:
         together("theory")
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: SETTINGS.threads
     resources:
-        **needs("light"),
+        **needs(),
     params:
         datasets=ITERATED,
-        settings=jobs.without(ITERATION, "enabled", "datasets"),
-        seed=SEEDS[0],
-        threads=config["threads"],
+        settings=collapse_iteration.job_settings(SETTINGS) if SETTINGS.has("collapse_iteration") else {},
+        seed=SETTINGS.seeds[0],
+        threads=SETTINGS.threads,
+        columns=columns_of("collapse_iteration", "predictions"),
         code=code_of("iterate_collapse.py"),
     script:
         "../scripts/iterate_collapse.py"

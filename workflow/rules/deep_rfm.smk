@@ -1,28 +1,38 @@
 """Deep Recursive Feature Machines: a job per dataset, activation and seed."""
 
+from agop_dnc.studies.deep_rfm import study as deep_rfm
+
+DEEP_RFM = f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}"
+
+
+def deep_rfm_forecast(wildcards):
+    """Return the forecast of one Deep RFM."""
+    return deep_rfm.forecast(SETTINGS, wildcards.activation, wildcards.dataset, size_of(wildcards.dataset), RATE)
+
 
 rule fit_deep_rfm:
     input:
-        f"{RESULTS}/data/{{dataset}}.npz",
+        data=DATA,
     output:
-        table=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/seed_{{seed}}.csv",
+        table=f"{DEEP_RFM}/seed_{{seed}}.csv",
     log:
         f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.tsv"
+    wildcard_constraints:
+        activation="relu|cos",
     group:
-        together("deep_rfm", "deep_rfm")
+        together("deep_rfm", deep_rfm_forecast, gpu=True)
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: SETTINGS.threads
     resources:
-        **needs("deep_rfm"),
+        **needs(deep_rfm_forecast, gpu=True),
     params:
-        settings=lambda wildcards: jobs.deep_rfm_settings(config, wildcards.activation, wildcards.dataset),
+        settings=lambda wildcards: deep_rfm.job_settings(SETTINGS, wildcards.activation, wildcards.dataset),
         labels=labels_of,
         gram_layers=[],
-        device=config["device"],
-        threads=config["threads"],
+        device=SETTINGS.device,
+        threads=SETTINGS.threads,
+        columns=columns_of("deep_rfm"),
         code=code_of("fit_deep_rfm.py"),
     script:
         "../scripts/fit_deep_rfm.py"
@@ -31,45 +41,19 @@ rule fit_deep_rfm:
 # Gram matrices show the first seed's run, so that its jobs write them as well.
 use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
     output:
-        table=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/seed_{{seed}}.csv",
-        gram=f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}/gram_{{seed}}.npz",
-    log:
-        f"{RESULTS}/logs/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/fit_deep_rfm/{{dataset}}_{{activation}}_{{seed}}.tsv"
+        table=f"{DEEP_RFM}/seed_{{seed}}.csv",
+        gram=f"{DEEP_RFM}/gram_{{seed}}.npz",
     wildcard_constraints:
-        seed=str(SEEDS[0]),
+        activation="relu|cos",
+        seed=str(deep_rfm.seeds(SETTINGS)[0]) if SETTINGS.has("deep_rfm") else "none",
     params:
-        settings=lambda wildcards: jobs.deep_rfm_settings(config, wildcards.activation, wildcards.dataset),
+        settings=lambda wildcards: deep_rfm.job_settings(SETTINGS, wildcards.activation, wildcards.dataset),
         labels=labels_of,
-        gram_layers=config["deep_rfm"]["gram_layers"],
-        device=config["device"],
-        threads=config["threads"],
+        gram_layers=deep_rfm.gram_layers(SETTINGS) if SETTINGS.has("deep_rfm") else [],
+        device=SETTINGS.device,
+        threads=SETTINGS.threads,
+        columns=columns_of("deep_rfm"),
         code=code_of("fit_deep_rfm.py"),
 
 
 ruleorder: fit_deep_rfm_and_gram > fit_deep_rfm
-
-
-rule join_deep_rfm_tables:
-    input:
-        deep_rfm_tables(ACTIVATIONS),
-    output:
-        report(f"{RESULTS}/tables/deep_rfm.csv", caption="../report/table.rst", category="Tables"),
-    log:
-        f"{RESULTS}/logs/join_deep_rfm_tables.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/join_deep_rfm_tables.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        **needs("light"),
-    params:
-        code=code_of("join_tables.py"),
-    script:
-        "../scripts/join_tables.py"
-
-
-if DEEP_RFM_DATASETS:
-    TABLES.append(f"{RESULTS}/tables/deep_rfm.csv")

@@ -1,16 +1,28 @@
 """Figures: each is a notebook run with its own parameters and shown as it was rendered."""
 
 
+def read_by(figure):
+    """Return all that a figure's notebook reads, by the name under which it is given the path."""
+    drawn = DRAWN[figure]
+    tables = {name: f"{RESULTS}/tables/{name}.csv" for name in drawn.tables}
+    return tables | facts_of(drawn.datasets) | {name: f"{RESULTS}/{path}" for name, path in drawn.files.items()}
+
+
+FIGURE_FILES = expand(f"{FIGURES}/{{figure}}.{{kind}}", figure=DRAWN, kind=["png", "pdf"]) + expand(
+    f"{RESULTS}/notebooks/{{figure}}.{{kind}}", figure=DRAWN, kind=["ipynb", "html"]
+)
+
+
 rule render_figure:
     input:
-        unpack(lambda wildcards: NOTEBOOKS[wildcards.figure]["files"]),
-        notebook=lambda wildcards: str(REPOSITORY / "notebooks" / f"{NOTEBOOKS[wildcards.figure]['notebook']}.ipynb"),
+        unpack(lambda wildcards: read_by(wildcards.figure)),
+        notebook=lambda wildcards: str(NOTEBOOKS / f"{DRAWN[wildcards.figure].notebook}.ipynb"),
     output:
         png=report(
             f"{FIGURES}/{{figure}}.png",
-            caption="../report/figure.rst",
-            category=lambda wildcards: shelf_of(wildcards.figure),
-            labels=lambda wildcards: {"what": label_of(wildcards.figure)},
+            caption="../report/caption.rst",
+            category=lambda wildcards: DRAWN[wildcards.figure].section,
+            labels=lambda wildcards: {"what": DRAWN[wildcards.figure].sort_label},
         ),
         pdf=f"{FIGURES}/{{figure}}.pdf",
         notebook=f"{RESULTS}/notebooks/{{figure}}.ipynb",
@@ -18,22 +30,24 @@ rule render_figure:
             f"{RESULTS}/notebooks/{{figure}}.html",
             caption="../report/notebook.rst",
             category="Rendered notebooks",
-            labels=lambda wildcards: {"what": label_of(wildcards.figure)},
+            labels=lambda wildcards: {"what": DRAWN[wildcards.figure].sort_label},
         ),
     log:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/render_figure/{{figure}}.tsv"
     group:
         together("figures")
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        **needs("light"),
+        **needs(),
     params:
-        parameters=lambda wildcards: NOTEBOOKS[wildcards.figure]["parameters"],
-        files=lambda wildcards: NOTEBOOKS[wildcards.figure]["files"],
-        code=lambda wildcards: code_of_figure(wildcards.figure),
+        title=lambda wildcards: f"{DRAWN[wildcards.figure].label}: {DRAWN[wildcards.figure].title}",
+        parameters=lambda wildcards: dict(DRAWN[wildcards.figure].parameters),
+        files=lambda wildcards: read_by(wildcards.figure),
+        code=lambda wildcards: [
+            code_of("render_figure.py"),
+            code_of(NOTEBOOKS / f"{DRAWN[wildcards.figure].notebook}.ipynb"),
+        ],
     script:
         "../scripts/render_figure.py"

@@ -1,27 +1,26 @@
 """Theorem 5.4: collapse is the optimum of kernel ridge regression over kernels."""
 
+from agop_dnc.studies.kernel_learning import study as kernel_learning
+
 
 rule learn_kernels:
     output:
-        curves=report(f"{RESULTS}/tables/kernel_learning.csv", caption="../report/table.rst", category="Tables"),
-        table=f"{THEORY}/kernel_learning.csv",
+        curves=f"{RESULTS}/kernel_learning/curves.csv",
+        predictions=f"{RESULTS}/kernel_learning/predictions.csv",
     log:
         f"{RESULTS}/logs/learn_kernels.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/learn_kernels.tsv"
     group:
         together("theory")
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: SETTINGS.threads
     resources:
-        **needs("light"),
+        **needs(),
     params:
-        problems=[sorted_mapping(problem) for problem in LEARNING["problems"]],
-        steps=LEARNING["steps"],
-        length=LEARNING["step_length"],
-        seed=SEEDS[0],
-        threads=config["threads"],
+        settings=kernel_learning.job_settings(SETTINGS) if SETTINGS.has("kernel_learning") else {},
+        seed=SETTINGS.seeds[0],
+        threads=SETTINGS.threads,
+        columns=columns_of("kernel_learning", "predictions"),
         code=code_of("learn_kernels.py"),
     script:
         "../scripts/learn_kernels.py"

@@ -1,35 +1,51 @@
-"""Networks: trained in snapshots, which are measured and ablated, and then deleted unless they are to be kept."""
+"""Networks: trained in snapshots, which are measured, and then deleted but for the last unless they are to be kept."""
 
-SNAPSHOTS = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}/snapshots"
+from agop_dnc.studies.networks import study as networks
+
 NETWORK = f"{RESULTS}/networks/{{dataset}}/{{architecture}}/seed_{{seed}}"
-NETWORK_JOB = "{dataset}_{architecture}_{seed}"
+NETWORK_LOG = "{dataset}_{architecture}_{seed}.log"
+KEEPS_SNAPSHOTS = SETTINGS.has("networks") and SETTINGS.networks.keep_snapshots
+
+
+def training_forecast(wildcards):
+    """Return the forecast of one training."""
+    size = size_of(wildcards.dataset)
+    return networks.forecast("training", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
+
+
+def measuring_forecast(wildcards):
+    """Return the forecast of one measurement of all snapshots."""
+    size = size_of(wildcards.dataset)
+    return networks.forecast("measuring", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
 
 
 rule train_network:
     input:
-        data=f"{RESULTS}/data/{{dataset}}.npz",
+        data=DATA,
     output:
-        snapshots=directory(SNAPSHOTS) if NETWORKS["keep_snapshots"] else temp(directory(SNAPSHOTS)),
+        snapshots=(directory(f"{NETWORK}/snapshots") if KEEPS_SNAPSHOTS else temp(directory(f"{NETWORK}/snapshots"))),
+        last=f"{NETWORK}/last.safetensors",
         losses=f"{NETWORK}/losses.csv",
     log:
-        f"{RESULTS}/logs/train_network/{NETWORK_JOB}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_network/{NETWORK_JOB}.tsv"
+        f"{RESULTS}/logs/train_network/{NETWORK_LOG}",
+    wildcard_constraints:
+        architecture="|".join(networks.TITLES),
     group:
-        together("networks", "training", "measuring", "measuring")
+        together("networks", training_forecast, measuring_forecast, gpu=True)
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: SETTINGS.threads
     resources:
-        **needs("training"),
+        **needs(training_forecast, gpu=True),
     params:
-        training=network_settings(*jobs.TRAINING_KEYS),
-        network=network_settings(*jobs.NETWORK_KEYS),
+        training=lambda wildcards: networks.training_settings(SETTINGS, wildcards.architecture, wildcards.dataset),
+        network=lambda wildcards: networks.network_settings(SETTINGS, wildcards.architecture, wildcards.dataset),
         labels=labels_of,
         state=f"{RESULTS}/state/{{dataset}}_{{architecture}}_{{seed}}",
-        device=config["device"],
-        tf32=NETWORKS["tf32"],
-        threads=config["threads"],
+        device=SETTINGS.device,
+        tf32=SETTINGS.networks.tf32,
+        threads=SETTINGS.threads,
+        columns=columns_of("training"),
         code=code_of("train_network.py"),
     script:
         "../scripts/train_network.py"
@@ -37,91 +53,52 @@ rule train_network:
 
 rule measure_network:
     input:
-        data=f"{RESULTS}/data/{{dataset}}.npz",
-        snapshots=SNAPSHOTS,
+        data=DATA,
+        snapshots=f"{NETWORK}/snapshots",
     output:
         networks=f"{NETWORK}/networks.csv",
+        truncation=f"{NETWORK}/truncation.csv",
         nfa=f"{NETWORK}/nfa.csv",
         training=f"{NETWORK}/training.csv",
     log:
-        f"{RESULTS}/logs/measure_network/{NETWORK_JOB}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/measure_network/{NETWORK_JOB}.tsv"
+        f"{RESULTS}/logs/measure_network/{NETWORK_LOG}",
+    wildcard_constraints:
+        architecture="|".join(networks.TITLES),
     group:
-        together("networks", "training", "measuring", "measuring")
+        together("networks", training_forecast, measuring_forecast, gpu=True)
     conda:
         ENVIRONMENT
-    threads: config["threads"]
+    threads: SETTINGS.threads
     resources:
-        **needs("measuring"),
+        **needs(measuring_forecast, gpu=True),
     params:
-        network=network_settings(*jobs.NETWORK_KEYS),
+        network=lambda wildcards: networks.network_settings(SETTINGS, wildcards.architecture, wildcards.dataset),
         labels=labels_of,
-        device=config["device"],
-        tf32=NETWORKS["tf32"],
-        threads=config["threads"],
+        ranks=list(networks.RANKS),
+        device=SETTINGS.device,
+        tf32=SETTINGS.networks.tf32,
+        threads=SETTINGS.threads,
+        columns=columns_of("networks", "truncation", "nfa", "training"),
         code=code_of("measure_network.py"),
     script:
         "../scripts/measure_network.py"
 
 
-rule ablate_network:
+rule summarise_nfa:
     input:
-        data=f"{RESULTS}/data/{{dataset}}.npz",
-        snapshots=SNAPSHOTS,
+        f"{RESULTS}/tables/nfa.csv",
     output:
-        ablation=f"{NETWORK}/ablation.csv",
-        truncation=f"{NETWORK}/truncation.csv",
+        f"{RESULTS}/networks/nfa_summary.csv",
     log:
-        f"{RESULTS}/logs/ablate_network/{NETWORK_JOB}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/ablate_network/{NETWORK_JOB}.tsv"
-    group:
-        together("networks", "training", "measuring", "measuring")
-    conda:
-        ENVIRONMENT
-    threads: config["threads"]
-    resources:
-        **needs("measuring"),
-    params:
-        network=network_settings(*jobs.NETWORK_KEYS),
-        labels=labels_of,
-        ranks=list(jobs.RANKS),
-        device=config["device"],
-        tf32=NETWORKS["tf32"],
-        threads=config["threads"],
-        code=code_of("ablate_network.py"),
-    script:
-        "../scripts/ablate_network.py"
-
-
-rule join_network_tables:
-    input:
-        networks=network_tables("networks") + network_tables("truncation"),
-        ablation=network_tables("ablation"),
-        nfa=network_tables("nfa"),
-        training=network_tables("training") + network_tables("losses"),
-    output:
-        networks=report(f"{RESULTS}/tables/networks.csv", caption="../report/table.rst", category="Tables"),
-        ablation=report(f"{RESULTS}/tables/ablation.csv", caption="../report/table.rst", category="Tables"),
-        nfa=report(f"{RESULTS}/tables/nfa.csv", caption="../report/table.rst", category="Tables"),
-        training=report(f"{RESULTS}/tables/training.csv", caption="../report/table.rst", category="Tables"),
-        nfa_summary=report(f"{RESULTS}/tables/nfa_summary.csv", caption="../report/table.rst", category="Tables"),
-        nfa_markdown=f"{RESULTS}/tables/nfa_summary.md",
-    log:
-        f"{RESULTS}/logs/join_network_tables.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/join_network_tables.tsv"
+        f"{RESULTS}/logs/summarise_nfa.log",
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        **needs("light"),
+        **needs(),
     params:
-        code=code_of("join_network_tables.py"),
+        columns=columns_of("nfa_summary"),
+        code=code_of("summarise_nfa.py"),
     script:
-        "../scripts/join_network_tables.py"
-
-
-if ARCHITECTURES:
-    TABLES += rules.join_network_tables.output
+        "../scripts/summarise_nfa.py"

@@ -1,13 +1,11 @@
 """The report: its start page, and an index of the rendered notebooks. `snakemake --report` puts it together."""
 
-VERDICTS = {"claims": f"{RESULTS}/tables/claims.csv"} if "claims" in NOTEBOOKS else {}
-
 
 rule write_pages:
     input:
-        **VERDICTS,
-        notebooks=expand(f"{RESULTS}/notebooks/{{figure}}.html", figure=PAGES),
-        pictures=expand(f"{FIGURES}/{{figure}}.png", figure=PAGES),
+        claims=[f"{RESULTS}/tables/claims.csv"] if "claims" in DRAWN else [],
+        notebooks=expand(f"{RESULTS}/notebooks/{{figure}}.html", figure=DRAWN),
+        pictures=expand(f"{FIGURES}/{{figure}}.png", figure=DRAWN),
     output:
         start=f"{RESULTS}/report/start.rst",
         configuration=report(
@@ -18,16 +16,16 @@ rule write_pages:
         index=f"{RESULTS}/notebooks/index.html",
     log:
         f"{RESULTS}/logs/write_pages.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/write_pages.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        **needs("light"),
+        **needs(),
     params:
-        configuration=sorted_throughout(config),
-        datasets=list(config["datasets"]),
+        configuration=plain(SETTINGS),
+        datasets=list(SETTINGS.datasets),
+        titles=[f"{figure.label}: {figure.title}" for figure in DRAWN.values()],
         code=code_of("write_pages.py"),
     script:
         "../scripts/write_pages.py"
@@ -45,15 +43,14 @@ rule collect_costs:
         f"{RESULTS}/tables/cost.csv",
     log:
         f"{RESULTS}/logs/collect_costs.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/collect_costs.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        **needs("light"),
+        **needs(),
     params:
-        folder=f"{RESULTS}/benchmarks",
+        folder=f"{RESULTS}/costs",
         code=code_of("collect_costs.py"),
     script:
         "../scripts/collect_costs.py"

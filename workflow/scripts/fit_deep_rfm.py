@@ -6,27 +6,28 @@ with job(snakemake) as progress:
     import numpy as np
 
     from agop_dnc.data import datasets
-    from agop_dnc.models import deep_rfm
+    from agop_dnc.files import replacing
+    from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import forecasts, tables
     from agop_dnc.pipeline.device import available_bytes, select_device
-    from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
+    from agop_dnc.studies.deep_rfm import rows
 
     params, wildcards = snakemake.params, snakemake.wildcards
-    seed = int(wildcards.seed)
-    settings = deep_rfm.Settings(activation=wildcards.activation, **params.settings)
+    seed, settings = int(wildcards.seed), DeepRfmSettings(**params.settings)
     device = select_device(params.device, params.threads)
-    arrays = datasets.load_labelled(snakemake.input[0], params.labels, seed).arrays().to(device)
+    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
     n, d = arrays.x_train.shape
     needed = forecasts.deep_rfm_bytes(n, d, len(arrays.x_test), settings.width, settings.precision)
     forecasts.check_memory(needed, available_bytes(device), n, settings.precision)
 
-    rows, grams = [], {}
-    measurements = deep_rfm_rows.measure(arrays, settings, seed, params.gram_layers)
+    found, grams = [], {}
+    measurements = rows.measure(arrays, settings, seed, params.gram_layers)
     for measured in progress(measurements, total=settings.depth + 1, unit="layers"):
-        rows += measured.rows
+        found += measured.rows
         grams |= {f"layer_{layer}": gram.cpu().numpy().astype(np.float16) for layer, gram in measured.grams.items()}
     labels = {"dataset": wildcards.dataset, "activation": wildcards.activation, "seed": seed}
-    tables.write([labels | row for row in rows], tables.DEEP_RFM, snakemake.output.table)
+    tables.write([labels | row for row in found], params.columns["deep_rfm"], snakemake.output.table)
     if hasattr(snakemake.output, "gram"):
-        grams["labels"] = arrays.y_train[deep_rfm_rows.gram_points(arrays.y_train)].cpu().numpy()
-        np.savez_compressed(snakemake.output.gram, **grams)
+        grams["labels"] = arrays.y_train[rows.gram_points(arrays.y_train)].cpu().numpy()
+        with replacing(snakemake.output.gram) as temporary:
+            np.savez_compressed(temporary, **grams)

@@ -6,24 +6,19 @@ with job(snakemake):
     from agop_dnc.data import datasets
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
-    from agop_dnc.studies.collapse_iteration import rows as collapse_iteration_rows
+    from agop_dnc.studies.collapse_iteration import rows
 
     params, settings = snakemake.params, snakemake.params.settings
     select_device("cpu", params.threads)
-    sources = {
-        "gaussian": collapse_iteration_rows.gaussian_gram(settings["classes"], settings["per_class"], params.seed)
-    }
+    sources = {"gaussian": rows.gaussian_gram(settings["classes"], settings["per_class"], params.seed)}
     for name, path in zip(params.datasets, snakemake.input, strict=True):
         arrays = datasets.load(path).arrays()
-        sources[name] = collapse_iteration_rows.dataset_gram(
-            arrays.x_train, arrays.y_train, settings["dataset_per_class"]
-        )
+        sources[name] = rows.dataset_gram(arrays.x_train, arrays.y_train, settings["dataset_per_class"])
     curves, found = [], []
     for name, (A, y) in sources.items():
-        parts = collapse_iteration_rows.of_iteration(
-            name, A, y, settings["map_ridge"], settings["ratios"], settings["depth"]
-        )
+        parts = rows.iteration_rows(name, A, y, settings["map_ridge"], settings["ratios"], settings["depth"])
         curves += parts[0]
         found += parts[1]
-    tables.write(curves, tables.ITERATION, snakemake.output.curves)
-    tables.write(found, tables.THEORY, snakemake.output.table)
+    predictions = ({"study": "collapse_iteration"} | row for row in found)
+    tables.write(curves, params.columns["collapse_iteration"], snakemake.output.curves)
+    tables.write(predictions, params.columns["predictions"], snakemake.output.predictions)

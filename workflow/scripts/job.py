@@ -52,7 +52,7 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
                 "rule": snakemake.rule,
                 "wildcards": dict(snakemake.wildcards.items()),
                 "params": dict(snakemake.params.items()),
-                "configuration": snakemake.config,
+                "configuration": {key: value for key, value in snakemake.config.items() if key != "captions"},
             }
             provenance.record(snakemake.output, inputs, made_by, SOURCE.parent)
             costs.record(snakemake.log[0])
@@ -122,7 +122,7 @@ def alone(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
     held = _locked(lock)
-    # Who waited for a lock that its holder has deleted holds nothing: a third would make the file, and so the lock, anew.
+    # Whoever waited for a lock that its holder has deleted holds nothing: a third process would create the file, and the lock, again.
     while not _is_at(held, lock):
         held.close()
         held = _locked(lock)

@@ -5,16 +5,16 @@ from job import job
 with job(snakemake) as progress:
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
-    from agop_dnc.studies.kernel_learning import rows as kernel_learning_rows
+    from agop_dnc.studies.kernel_learning import rows
 
-    params = snakemake.params
+    params, settings = snakemake.params, snakemake.params.settings
     select_device("cpu", params.threads)
+    length, steps = settings["step_length"], settings["steps"]
     curves, found = [], []
-    for problem in progress(params.problems, unit="problems"):
-        parts = kernel_learning_rows.of_kernel_learning(
-            **problem, length=params.length, steps=params.steps, seed=params.seed
-        )
+    for problem in progress(settings["problems"], unit="problems"):
+        parts = rows.kernel_learning_rows(**problem, length=length, steps=steps, seed=params.seed)
         curves += parts[0]
         found += parts[1]
-    tables.write(curves, tables.KERNEL_LEARNING, snakemake.output.curves)
-    tables.write(found, tables.THEORY, snakemake.output.table)
+    predictions = ({"study": "kernel_learning"} | row for row in found)
+    tables.write(curves, params.columns["kernel_learning"], snakemake.output.curves)
+    tables.write(predictions, params.columns["predictions"], snakemake.output.predictions)

@@ -7,38 +7,34 @@ with job(snakemake):
     from pathlib import Path
 
     from agop_dnc.data import datasets
-    from agop_dnc.models.deep_rfm import Settings
+    from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import forecasts, tables
     from agop_dnc.pipeline.device import available_bytes, select_device
-    from agop_dnc.studies.departures import departures
-    from agop_dnc.studies.departures import rows as departures_rows
+    from agop_dnc.studies.departures import rows
 
-    params = snakemake.params
+    params, wildcards = snakemake.params, snakemake.wildcards
     device = select_device("cpu", params.threads)
     dataset = datasets.load(snakemake.input.data)
-    arrays, settings, seed = dataset.arrays(), dict(params.settings), params.seed
-    if "activation" in settings:
+    arrays, seed = dataset.arrays(), params.seed
+    deep_rfm = DeepRfmSettings(**params.settings) if "activation" in params.settings else None
+    if deep_rfm is not None:
         n, d = arrays.x_train.shape
-        needed = forecasts.deep_rfm_bytes(n, d, 0, Settings(**settings).width, Settings(**settings).precision)
-        forecasts.check_memory(needed, available_bytes(device), n, "float64")
+        needed = forecasts.deep_rfm_bytes(n, d, 0, deep_rfm.width, deep_rfm.precision)
+        forecasts.check_memory(needed, available_bytes(device), n, deep_rfm.precision)
     with tempfile.TemporaryDirectory(dir=Path(snakemake.output[0]).parent) as folder:
-        network = (settings.get("training"), settings.get("network"), seed, Path(folder))
-        match snakemake.wildcards.group:
+        match wildcards.group:
             case "definitions":
                 table = tables.read(snakemake.input.deep_rfm)
-                chosen = table[(table.dataset == snakemake.wildcards.dataset) & (table.seed == seed)]
-                rows = [*departures_rows.of_tables(chosen, int(arrays.y_train.max()) + 1)]
-                rows += departures_rows.of_kappa()
+                chosen = table[(table.dataset == wildcards.dataset) & (table.seed == seed)]
+                found = [*rows.definition_rows(chosen, int(arrays.y_train.max()) + 1), *rows.kappa_rows()]
             case "solver":
-                rows = [*departures_rows.of_ridge(arrays, Settings(**settings), seed)]
-                rows += departures_rows.of_precision(arrays, Settings(**settings), seed)
-                rows += departures_rows.of_centre(arrays, Settings(**settings), seed)
+                found = [*rows.ridge_rows(arrays, deep_rfm, seed), *rows.precision_rows(arrays, deep_rfm, seed)]
+                found += rows.centre_rows(arrays, deep_rfm, seed)
             case "cosines":
-                rows = [*departures_rows.of_width(arrays, Settings(**settings), seed)]
-                rows += departures_rows.of_agop_scale(arrays, Settings(**settings), seed)
+                found = [*rows.width_rows(arrays, deep_rfm, seed), *rows.agop_scale_rows(arrays, deep_rfm, seed)]
             case "mlp":
-                rows = departures_rows.of_mlp(dataset, *network)
+                found = rows.mlp_rows(dataset, **params.settings, seed=seed, folder=Path(folder))
             case "resnet18":
-                rows = departures_rows.of_resnet(arrays, *network)
-        table = departures_rows.labelled(rows, snakemake.wildcards.dataset)
-    tables.write(table, departures.COLUMNS, snakemake.output[0])
+                found = rows.resnet_rows(arrays, **params.settings, seed=seed, folder=Path(folder))
+        labelled = [{"dataset": wildcards.dataset} | row for row in found]
+    tables.write(labelled, params.columns["departures"], snakemake.output[0])

@@ -6,13 +6,13 @@ import tempfile
 from job import SOURCE, job
 
 with job(snakemake), tempfile.TemporaryDirectory() as empty:
-    # The kernel is a process of its own; what a user has it start with otherwise has no business in a result.
+    # The kernel is a process of its own; a user's own start-up file must not change a result.
     start = SOURCE.parent / "workflow" / "scripts" / "kernel_start.py"
     os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(start), "IPYTHONDIR": empty}
 
     from agop_dnc.pipeline import notebooks
 
-    output = snakemake.output
-    parameters = dict(snakemake.params.parameters)
-    parameters |= {"files": dict(snakemake.params.files), "outputs": [output.png, output.pdf]}
+    output, params = snakemake.output, snakemake.params
+    parameters = {"figure": snakemake.wildcards.figure, "title": params.title} | dict(params.parameters)
+    parameters |= {"files": dict(params.files), "outputs": [output.png, output.pdf]}
     notebooks.render(snakemake.input.notebook, parameters, output.notebook, output.html)

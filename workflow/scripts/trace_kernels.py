@@ -4,18 +4,18 @@ from job import job
 
 with job(snakemake) as progress:
     from agop_dnc.data import datasets
-    from agop_dnc.models.deep_rfm import Settings
+    from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
     from agop_dnc.studies.kernel_trace import trace
 
     params, model = snakemake.params, snakemake.wildcards.model
     device = select_device(params.device, params.threads)
-    arrays, settings = datasets.load(snakemake.input[0]).arrays().to(device), Settings(**params.settings)
+    arrays, settings = datasets.load(snakemake.input.data).arrays().to(device), DeepRfmSettings(**params.settings)
     if model == "rfm":
         found = trace.trace_rfm(arrays, settings, params.mu)
     else:
         found = trace.trace_deep_rfm(arrays, settings, params.seed, params.mu)
     about = {"dataset": snakemake.wildcards.dataset, "model": model}
     rows = [about | row for row in progress(found, unit="rows")]
-    tables.write(rows, tables.KERNEL_TRACE, snakemake.output[0])
+    tables.write(rows, params.columns["kernel_trace"], snakemake.output[0])

@@ -64,12 +64,12 @@ class Scatter:
 
     @property
     def trace_within(self) -> float:
-        """tr Σ_W."""
+        """Tr Σ_W."""
         return float(self._squared / self._points)
 
     @property
     def trace_between(self) -> float:
-        """tr Σ_B."""
+        """Tr Σ_B."""
         return float(self.centred_means.square().sum() / len(self.means))
 
     @property

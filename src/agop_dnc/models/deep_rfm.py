@@ -6,60 +6,39 @@ X̃ = X M^{1/2}; X ← σ(X̃ Wᵀ + b). After the last layer normalise once mor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..kernels.agop import kernel_agop, matrix_sqrt
 from ..kernels.features import FeatureMap, feature_map, to
-from ..kernels.radial import KERNELS
+from ..kernels.radial import KERNELS, RadialKernel
 from ..kernels.regression import KernelPredictor, fit_predictor, normalised
 from ..labels import signed_one_hot
 from ..randomness import generator
+from .settings import DeepRfmSettings
 
+Settings = DeepRfmSettings
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-AGOP_SCALES = ("mean", "max", "sum")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What defines a Deep RFM; the defaults are the paper's for ReLU.
+class SpherePredictor(KernelPredictor):
+    """The kernel machine f(x) = k(x / ‖x‖, X) α of a layer, X having normalised rows."""
 
-    depth: layers L. kernel: `laplace` or `gaussian`, of the given bandwidth. activation: `relu` or `cos`, of the given
-    width; feature_bandwidth: scale of the Cauchy weights of cos. ridge: added to the kernel matrix's diagonal. agop_scale:
-    `mean` over the points (Section 3.2), `sum` (Algorithm 1) or `max`, largest entry 1 (the released code). precision: of
-    kernel, solve, AGOP and features.
-    """
-
-    depth: int = 20
-    activation: str = "relu"
-    kernel: str = "laplace"
-    bandwidth: float = 2.0
-    width: int = 1024
-    feature_bandwidth: float = 0.05
-    ridge: float = 0.0
-    agop_scale: str = "mean"
-    precision: str = "float64"
-
-    def __post_init__(self) -> None:
-        choices = {"kernel": KERNELS, "activation": ("relu", "cos"), "agop_scale": AGOP_SCALES, "precision": PRECISIONS}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} '{getattr(self, name)}'; known are {', '.join(known)}")
-        for name in ("depth", "width", "bandwidth", "feature_bandwidth"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not self.ridge >= 0:
-            raise ValueError(f"ridge must be 0 or more, not {self.ridge}")
+    def __call__(self, X_new: Tensor) -> Tensor:
+        """Return the outputs (n×K) for inputs (n×d) of any norm."""
+        return super().__call__(normalised(X_new))
 
 
 @dataclass(frozen=True)
 class Layer:
     """One layer of a fitted Deep RFM: its predictor, M^{1/2} (d×d) and its random features."""
 
-    predictor: KernelPredictor
+    predictor: SpherePredictor
     agop_sqrt: Tensor
     features: FeatureMap
 
@@ -86,7 +65,7 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
     X, Y = X.to(precision), Y.to(precision)
     for index in range(1, settings.depth + 1):
         X = normalised(X)
-        predictor, r = fit_predictor(kernel, X, Y, settings.ridge)
+        predictor, r = _fit_on_the_sphere(kernel, X, Y, settings.ridge)
         M = kernel_agop(kernel, X, predictor.alpha, r)
         del r  # what was the distances is of no use any more, and the largest thing in memory
         purpose = ("deep_rfm", settings.activation, index)
@@ -99,34 +78,47 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
         yield layer, agop_features, X
 
 
-def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> KernelPredictor:
-    """The predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
+def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> SpherePredictor:
+    """Return the predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
     kernel = KERNELS[settings.kernel](settings.bandwidth)
-    return fit_predictor(kernel, normalised(features), Y.to(features), settings.ridge)[0]
+    return _fit_on_the_sphere(kernel, normalised(features), Y.to(features), settings.ridge)[0]
+
+
+def _fit_on_the_sphere(kernel: RadialKernel, X: Tensor, Y: Tensor, ridge: float) -> tuple[SpherePredictor, Tensor]:
+    """Fit to normalised inputs X (N×d); return the predictor and the N×N distances."""
+    predictor, r = fit_predictor(kernel, X, Y, ridge)
+    return SpherePredictor(**vars(predictor)), r
 
 
 class DeepRFM:
-    """A Deep RFM to fit to one's own data.
+    """A Deep RFM to fit to your own data.
+
+    Args:
+        settings: What defines it; or give the settings as keywords, as in ``DeepRFM(depth=3)``.
+        seed: Of the random features.
+        keywords: Fields of :class:`.settings.DeepRfmSettings` that differ from `settings`.
 
     >>> X, y = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
-    >>> model = DeepRFM(Settings(depth=2, width=16)).fit(X, y)
+    >>> model = DeepRFM(depth=2, width=16).fit(X, y)
     >>> model.transform(X, layer=2).shape, bool((model.predict(X) == y).all())
     (torch.Size([30, 16]), True)
     """
 
-    def __init__(self, settings: Settings | None = None, seed: int = 0) -> None:
-        self.settings = settings or Settings()
+    def __init__(self, settings: Settings | None = None, seed: int = 0, **keywords: Any) -> None:
+        self.settings = (settings or Settings()).replace(**keywords)
         self.seed = seed
         self.layers: list[Layer] = []
-        self.final: KernelPredictor | None = None
+        self.final: SpherePredictor | None = None
 
-    def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
-        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
+    def fit(self, X: Tensor, y: Tensor, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
+        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; return itself. `watch` is called with every layer."""
         Y = signed_one_hot(y)
         self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
             last = features
+            if watch is not None:
+                watch(layer)
         self.final = final_predictor(last, Y, self.settings)
         return self
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..randomness import generator
+from .settings import NetworkSettings
 
 ARCHITECTURES = ("mlp", "resnet18", "vgg11")
 
@@ -55,10 +58,8 @@ def build(
     image_shape: tuple[int, int, int],
     classes: int,
     *,
-    hidden_layers: int = 5,
-    width: int = 512,
-    init_scale: float = 0.3,
     seed: int = 0,
+    **settings: Any,
 ) -> Network:
     """An untrained network, `mlp`, `resnet18` or `vgg11`, for images of shape (channels, height, width).
 
@@ -68,13 +69,14 @@ def build(
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(ARCHITECTURES)}")
+    chosen = NetworkSettings(**settings)
     # PyTorch's layers draw from the global generator, which is put back as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "network", architecture).initial_seed())
         backbone, inputs = _BACKBONES[architecture](*image_shape)
-        head = _head(inputs, hidden_layers, width, classes)
+        head = _head(inputs, chosen.hidden_layers, chosen.width, classes)
         for layer in hidden_linear_layers(head)[0 if architecture == "mlp" else 1 :]:
-            nn.init.xavier_uniform_(layer.weight, gain=init_scale)
+            nn.init.xavier_uniform_(layer.weight, gain=chosen.init_scale)
         network = Network(backbone, head)
         _check_images(network, architecture, image_shape)
     return network

@@ -7,8 +7,9 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +19,24 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..files import replacing
 from ..randomness import generator
+from .settings import TrainingSettings
 from .sgd import Velocity, stepper
 
 # Keys of a snapshot that are the optimiser's rather than the network's.
 _MOMENTUM = "momentum/"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a network is trained: epochs, SGD's learning rate and momentum, points a step, epochs between snapshots.
-
-    reset_velocity: whether momentum starts from zero in every epoch, as in the released code.
-    """
-
-    epochs: int
-    learning_rate: float
-    momentum: float = 0.0
-    batch_size: int = 128
-    measure_every: int = 10
-    reset_velocity: bool = False
-
-    @property
-    def measured_epochs(self) -> list[int]:
-        """0, measure_every, 2 measure_every, … and the last.
-
-        >>> Settings(epochs=25, learning_rate=0.1).measured_epochs
-        [0, 10, 20, 25]
-        """
-        return sorted({*range(0, self.epochs + 1, self.measure_every), self.epochs})
-
-
 def train(
     network: nn.Module,
     x: Tensor,
     y: Tensor,
-    settings: Settings,
+    settings: TrainingSettings,
     seed: int,
     folder: str | Path,
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
+    reset_velocity: bool = False,
 ) -> list[float]:
     """Train on images x (N, C, H, W) and targets y (N×K) on the network's device; leave a snapshot per measured epoch.
 
@@ -77,7 +57,7 @@ def train(
     for epoch in range(len(losses) + 1, settings.epochs + 1):
         order = torch.randperm(len(x), generator=generator(seed, "batches", epoch)).to(x.device)
         total = torch.zeros((), device=x.device)
-        if settings.reset_velocity:
+        if reset_velocity:
             velocity.reset()
         for batch in torch.split(order, settings.batch_size):
             total += len(batch) * step(batch)
@@ -126,6 +106,22 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()[:16]
 
 
+def state_folder(prefix: str | Path, *parts: Any) -> Path:
+    """Return the folder of a training's state, `<prefix>_<fingerprint of the parts>`."""
+    return Path(f"{prefix}_{fingerprint(*parts)}")
+
+
+def remove_states(prefix: str | Path) -> None:
+    """Remove what trainings with other settings, code or data have left in folders of this prefix.
+
+    A folder that another process holds the lock of is left alone.
+    """
+    prefix = Path(prefix)
+    for folder in prefix.parent.glob(f"{prefix.name}_*"):
+        if folder.is_dir() and not folder.with_name(f"{folder.name}.lock").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def check_batches(architecture: str, n: int, batch_size: int) -> None:
     """Raise UserError where a last batch of one point would leave batch normalisation without a variance."""
     if architecture == "resnet18" and n % batch_size == 1:
@@ -141,13 +137,12 @@ def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folde
     momentum = {f"{_MOMENTUM}{name}": v for name, v in zip(names, velocity, strict=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (network.state_dict() | momentum).items()}
     path = folder / f"epoch_{len(losses):06}.safetensors"
-    partial = path.with_suffix(".partial")
     # One entry, as safetensors writes several in no order.
     state = json.dumps({"losses": losses, "sha256": _checksum(tensors)})
-    save_file(tensors, partial, metadata={"state": state})
-    with open(partial, "rb") as file:  # on disk before it has its name: a snapshot is whole or not there
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"state": state})
+        with open(temporary, "rb") as file:  # on disk before it has its name: a snapshot is whole or not there
+            os.fsync(file.fileno())
 
 
 def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[float] | None:

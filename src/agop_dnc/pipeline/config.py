@@ -1,81 +1,182 @@
-"""The configuration: files layered from left to right, checked against the schema, its defaults filled in.
+"""The configuration: files layered from left to right, checked, with every default filled in.
 
-A mapping of named things (datasets, activations, architectures) or a list that a file gives replaces the one before it
-whole; other mappings are merged key by key. The schema holds every default; nothing is defaulted elsewhere.
+A mapping of named things (datasets, activations, architectures) or a list in a later file replaces the earlier one whole;
+other mappings are merged key by key. What ``--config`` gives is merged into the files key by key throughout, so that it
+changes only what it names. The typed models hold every default; nothing is defaulted elsewhere.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-import jsonschema
 import yaml
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 
-from ..errors import UserError, did_you_mean
+from ..data.settings import DatasetSettings
+from ..errors import UserError
+from ..settings import Settings, sentence
 
-Config = dict[str, Any]
 # Mappings whose keys are names that the user chooses among or invents.
 _NAMED = (("datasets",), ("deep_rfm", "activations"), ("networks", "architectures"))
+# Names that a table's reader would take for missing values, and characters that reStructuredText reads as markup.
+_DATASET_NAME = re.compile(r"(?!(NA|NaN|nan|null|NULL|None|none)$)[A-Za-z]([A-Za-z0-9_-]*[A-Za-z0-9])?$")
+
+Config = dict[str, Any]
 
 
-def load(files: Sequence[str | Path], schema: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The checked configuration from YAML files, with `overrides` (what --config gave) as the last layer.
+class DataSettings(Settings):
+    """Where torchvision's datasets are."""
 
-    Raises UserError, with one sentence, for a file that cannot be read and for whatever in it cannot be meant.
+    root: str = Field("data", description="Folder of torchvision's datasets, relative to the working directory.")
+    download: bool = Field(
+        True,
+        description="Whether a dataset that is missing or damaged is downloaded (with torchvision's checksums).",
+    )
+
+
+def _papers_datasets() -> dict[str, DatasetSettings]:
+    return {name: DatasetSettings(source="torchvision") for name in ("mnist", "cifar10", "svhn")}
+
+
+class Configuration(Settings):
+    """A run's configuration; each study adds its section."""
+
+    run: str = Field(
+        "default",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of the run. Results go to `results/<run>`, figures to `figures/<run>`.",
+    )
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+        [0, 1, 2],
+        description="Seeds of everything random. Curves show the mean and one standard deviation over them; Gram matrices show "
+        "the first.",
+    )
+    figures: list[str] = Field(
+        [],
+        description="The figures and notebooks to make, by name (`figure_03`, `claims`, …), with what they need; all, and every "
+        "table, if none is named.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run. `auto` takes a GPU if there is one."
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="Threads of each job on a CPU. Parallelism is across jobs; results depend on this number, not on `--cores`.",
+    )
+    instructions: Literal["native", "avx2"] = Field(
+        "native",
+        description="Vector instructions of jobs on a CPU. `native` uses what the processor has; `avx2` gives equal tables, byte "
+        "by byte, with and without AVX-512 (docs/design.md says on which processors), and takes longer for convolutions.",
+    )
+    data: DataSettings = Field(DataSettings(), description="Where torchvision's datasets are.")
+    datasets: Annotated[dict[str, DatasetSettings], Field(min_length=1)] = Field(
+        default_factory=_papers_datasets, description="The datasets by name, in the order of the figures' rows."
+    )
+
+    @field_validator("run")
+    @classmethod
+    def _is_no_folder_of_the_repository(cls, run: str) -> str:
+        if run == "showcase":
+            raise ValueError("'showcase' names the committed runs in results/showcase; choose another name for yours")
+        return run
+
+    def has(self, study: str) -> bool:
+        """Return whether a study runs: its section is present, and not switched off."""
+        section = getattr(self, study, None)
+        return section is not None and getattr(section, "enabled", True)
+
+    def section(self, study: str) -> Settings:
+        """Return a study's section."""
+        found: Settings = getattr(self, study)
+        return found
+
+    def original(self, names: Sequence[str] | None = None) -> list[str]:
+        """Return the datasets with their own labels, in the configuration's order; of the given ones if any are given."""
+        return [name for name in self.chosen(names) if self.datasets[name].labels == "original"]
+
+    def chosen(self, names: Sequence[str] | None) -> list[str]:
+        """Return the datasets that a list names, in the configuration's order; those with their own labels without a list."""
+        if names is None:
+            return [name for name, settings in self.datasets.items() if settings.labels == "original"]
+        return [name for name in self.datasets if name in names]
+
+    def main(self, names: Sequence[str]) -> list[str]:
+        """Return those of role `main`, or all if none is."""
+        return [name for name in names if self.datasets[name].role == "main"] or list(names)
+
+
+def model_of(sections: Mapping[str, type[Settings]], always: Sequence[str]) -> type[Configuration]:
+    """Return the model of a configuration with these studies' sections.
+
+    Args:
+        sections: The settings of each study, by the name of its section.
+        always: Studies that run with their defaults if their section is missing.
     """
-    rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+    fields: dict[str, Any] = {}
+    for name, model in sections.items():
+        described = (model.__doc__ or "").strip().split("\n")[0]
+        if name in always:
+            fields[name] = (model, Field(default_factory=model, description=described))
+        else:
+            fields[name] = (model | None, Field(None, description=described))
+    return create_model("Configuration", __base__=Configuration, **fields)
+
+
+def load(
+    files: Sequence[str | Path],
+    model: type[Configuration],
+    overrides: Mapping[str, Any] | None = None,
+    replaced: Mapping[str, str] | None = None,
+) -> Configuration:
+    """Return the checked configuration from YAML files, with `overrides` (what --config gave) on top.
+
+    Args:
+        files: YAML files, later ones layered over earlier ones.
+        model: What :func:`model_of` returned.
+        overrides: Values merged into the files key by key.
+        replaced: Keys of earlier versions, as dotted patterns in which `*` stands for any name, with the end of a sentence
+            that says what replaced them.
+
+    Raises:
+        UserError: With one sentence, for a file that cannot be read and for every setting that cannot be meant.
+    """
     given: Config = {}
     for file in files:
-        given = _layered(given, _read(file))
-    given = _layered(given, _parsed(dict(overrides or {})))
-    _check_schema(given, rules)
-    config: Config = _filled(copy.deepcopy(given), rules)
-    _check_datasets(config)
-    _settle_gram_layers(config, given)
-    _settle_overrides(config, given, "deep_rfm", "activation", "activations")
-    _settle_overrides(config, given, "networks", "architecture", "architectures")
-    for section in ("departures", "collapse_iteration", "kernel_learning", "unconstrained_features"):
-        _check_named(config, section)
-    for section in ("departures", "collapse_iteration", "kernel_learning"):
-        _check_deep_rfm(config, section)
-    _check_departures(config)
+        given = _layered(given, _read(file), whole=True)
+    given = _layered(given, _parsed(dict(overrides or {})), whole=False)
+    given = {
+        key: {} if value is None and key not in Configuration.model_fields else value for key, value in given.items()
+    }
+    _check_replaced(given, replaced or {})
+    _check_names(given)
+    try:
+        config = model.model_validate(given)
+    except ValidationError as error:
+        raise UserError(f"configuration: {sentence(error, model)}") from None
+    for name, dataset in config.datasets.items():
+        if mistake := dataset.mistake(name):
+            raise UserError(f"configuration: {mistake}")
+    for where, values in (("seeds", config.seeds), ("figures", config.figures)):
+        if len(set(values)) != len(values):
+            raise UserError(f"configuration: {where} is {values!r}; it must not repeat itself")
     return config
 
 
-def model_settings(section: Mapping[str, Any], kind: str, name: str, dataset: str) -> Config:
-    """Settings of one model on one dataset: the section's own, those under its name, then the overrides that fit.
-
-    section: `config["deep_rfm"]` or `config["networks"]`; kind: `activation` or `architecture`.
-
-    >>> section = {"depth": 3, "activations": {"relu": {"width": 8}}, "overrides": [{"dataset": "a", "width": 9}]}
-    >>> model_settings(section, "activation", "relu", "a"), model_settings(section, "activation", "relu", "b")
-    ({'depth': 3, 'width': 9}, {'depth': 3, 'width': 8})
-    """
-    named = section[f"{kind}s"]
-    settings = {key: value for key, value in section.items() if not isinstance(value, dict | list)} | dict(named[name])
-    for entry in section["overrides"]:
-        if entry.get(kind, name) == name and entry.get("dataset", dataset) == dataset:
-            settings |= {key: value for key, value in entry.items() if key not in (kind, "dataset")}
-    return settings
+def plain(config: BaseModel) -> Config:
+    """Return settings as plain mappings and lists with sorted keys, as a params value that changed its order re-runs jobs."""
+    return _sorted(config.model_dump(exclude_none=True))  # type: ignore[no-any-return]
 
 
-def markdown(schema: str | Path) -> str:
-    """The configuration's documentation page, made from the schema."""
-    rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
-    lines = [
-        "# Configuration",
-        "",
-        "Made from `workflow/schemas/config.schema.yaml` by `make docs`; every default is the paper's setting.",
-        "",
-        "| key | type | default | meaning |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [f"| `{key}` | {kind} | {default} | {meaning} |" for key, kind, default, meaning in _entries(rules, "")]
-    return "\n".join(lines) + "\n"
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _read(file: str | Path) -> Config:
@@ -86,7 +187,7 @@ def _read(file: str | Path) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
-        raise UserError(f"configuration: {file} is not YAML{line}; mend it there") from error
+        raise UserError(f"configuration: {file} is not YAML{line}; correct it there") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -94,19 +195,20 @@ def _read(file: str | Path) -> Config:
     return content
 
 
-def _layered(below: Config, above: Mapping[str, Any], path: tuple[str, ...] = ()) -> Config:
+def _layered(below: Config, above: Mapping[str, Any], whole: bool, path: tuple[str, ...] = ()) -> Config:
+    """Return one mapping over another; with `whole`, mappings of named things replace each other."""
     result = dict(below)
     for key, value in above.items():
         here = (*path, key)
-        if isinstance(value, dict) and isinstance(result.get(key), dict) and here not in _NAMED:
-            result[key] = _layered(result[key], value, here)
+        if isinstance(value, dict) and isinstance(result.get(key), dict) and not (whole and here in _NAMED):
+            result[key] = _layered(result[key], value, whole, here)
         else:
             result[key] = copy.deepcopy(value)
     return result
 
 
 def _parsed(value: Any) -> Any:
-    """What --config handed over: strings inside lists and mappings are read as YAML, as those outside already are."""
+    """Return what --config gave with strings inside lists and mappings read as YAML, as those outside already are."""
     if isinstance(value, dict):
         return {key: _parsed(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -114,161 +216,94 @@ def _parsed(value: Any) -> Any:
     return yaml.safe_load(value) if isinstance(value, str) else value
 
 
-def _check_schema(given: Config, rules: Config) -> None:
-    # The outermost trouble first, so that the message is about what the user wrote.
-    errors = sorted(
-        jsonschema.Draft202012Validator(rules).iter_errors(given), key=lambda e: (len(e.path), str(list(e.path)))
-    )
-    if errors:
-        raise UserError(f"configuration: {_sentence(errors[0])}")
+def _check_replaced(given: Config, replaced: Mapping[str, str]) -> None:
+    for pattern, instead in replaced.items():
+        for found in _matches(given, pattern.split("."), ()):
+            raise UserError(f"configuration: the key '{'.'.join(found)}' is gone: {instead}")
 
 
-def _sentence(error: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    rule, value, wanted = error.validator, error.instance, error.validator_value
-    if rule == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = next(key for key in value if key not in known)
-        return f"unknown key '{unknown}'{' at ' + where if where else ''}{did_you_mean(str(unknown), known)}"
-    if rule == "required":
-        missing = next(key for key in wanted if key not in value)
-        return f"{where} lacks the key '{missing}'; add it"
-    if rule == "enum":
-        return f"{where} is {value!r}{did_you_mean(str(value), [str(item) for item in wanted])}"
-    if rule == "type":
-        return f"{where or 'the whole'} is {value!r}; it must be {_TYPES.get(wanted, wanted)}"
-    if rule == "pattern":
-        return f"{where or 'a name'} is '{value}'; use letters, digits, '-' and '_' only, a letter or digit first"
-    limits = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "exclusiveMaximum": "less than",
-        "maximum": "at most",
-        "minItems": "at least this many long:",
-        "minProperties": "at least this many keys long:",
-    }
-    if rule in limits:
-        return f"{where} is {value!r}; it must be {limits[rule]} {wanted}"
-    if rule == "uniqueItems":
-        return f"{where} is {value!r}; it must not repeat itself"
-    return f"{where}: {error.message}"
+def _matches(value: Any, pattern: list[str], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if not pattern:
+        yield path
+    elif isinstance(value, dict):
+        for key in value if pattern[0] == "*" else [pattern[0]] if pattern[0] in value else []:
+            yield from _matches(value[key], pattern[1:], (*path, str(key)))
 
 
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "text",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping of keys to values",
-}
-
-
-def _filled(value: Any, rules: Config) -> Any:
-    """The value with the schema's defaults, each a copy, wherever it says nothing."""
-    if not isinstance(value, dict):
-        return value
-    properties = rules.get("properties", {})
-    for key, rule in properties.items():
-        if key not in value and "default" in rule:
-            value[key] = copy.deepcopy(rule["default"])
-    others = rules.get("additionalProperties")
-    for key in value:
-        rule = properties.get(key) or (others if isinstance(others, dict) else {})
-        value[key] = _filled(value[key], rule)
-    return value
-
-
-def _check_datasets(config: Config) -> None:
-    for name, settings in config["datasets"].items():
-        source = settings["source"]
-        if source == "npz" and "path" not in settings:
-            raise UserError(f"configuration: datasets.{name} is of source npz and lacks the key 'path'; add it")
-        for key, belongs in (("path", "npz"), ("dataset", "torchvision")):
-            if key in settings and source != belongs:
-                raise UserError(
-                    f"configuration: datasets.{name}.{key} goes with source {belongs}, not {source}; remove it"
-                )
-        known = ["cifar10", "mnist", "svhn"]
-        if source == "torchvision" and "dataset" not in settings and name not in known:
-            hint = did_you_mean(name, known)
+def _check_names(given: Config) -> None:
+    for name in given["datasets"] if isinstance(given.get("datasets"), dict) else []:
+        if not _DATASET_NAME.match(str(name)):
             raise UserError(
-                f"configuration: datasets.{name}: torchvision's '{name}' is not known here{hint}"
-                f"{'' if hint.endswith('?') else ';'} a name of one's own needs the key 'dataset'"
+                f"configuration: the dataset's name '{name}' cannot be used; use letters, digits, '-' and '_' only, a letter first"
             )
 
 
-def _settle_gram_layers(config: Config, given: Config) -> None:
-    section = config["deep_rfm"]
-    beyond = [layer for layer in section["gram_layers"] if layer > section["depth"]]
-    if beyond and "gram_layers" in given.get("deep_rfm", {}):
-        raise UserError(
-            f"configuration: deep_rfm.gram_layers holds {beyond[0]}, beyond the depth {section['depth']}; remove it or raise deep_rfm.depth"
-        )
-    section["gram_layers"] = [layer for layer in section["gram_layers"] if layer not in beyond]
+# The documentation page
 
 
-def _settle_overrides(config: Config, given: Config, name: str, kind: str, kinds: str) -> None:
-    """Check that the overrides name what is there; drop default ones that do not."""
-    section, kept = config[name], []
-    known = {"dataset": config["datasets"], kind: section[kinds]}
-    for index, entry in enumerate(section["overrides"]):
-        missing = [key for key in known if key in entry and entry[key] not in known[key]]
-        if missing and "overrides" in given.get(name, {}):
-            key = missing[0]
-            raise UserError(
-                f"configuration: {name}.overrides.{index} names the {key} '{entry[key]}', which is not there{did_you_mean(entry[key], known[key])}"
-            )
-        if not missing:
-            kept.append(entry)
-    section["overrides"] = kept
+def markdown(model: type[Configuration]) -> str:
+    """Return the configuration's documentation page, made from the typed models."""
+    lines = [
+        "# Configuration",
+        "",
+        "Made by `make docs` from the typed settings in `src/agop_dnc`; every default is the paper's setting.",
+        "",
+        "A file given with `--configfile` stands alone: what it leaves out takes the default. Several files are layered from left to "
+        "right: a list, and the mappings `datasets`, `deep_rfm.activations` and `networks.architectures`, replace the earlier ones "
+        'whole; other mappings are merged key by key. `--config \'networks={"architectures": {"mlp": {"epochs": 4}}}\'` changes what '
+        "it names and nothing else. A study runs if its section is present (`{}` for its defaults); `deep_rfm` and `networks` run "
+        "unless `enabled: false`.",
+        "",
+        "| key | type | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| `{key}` | {kind} | {default} | {meaning} |" for key, kind, default, meaning in entries(model)]
+    return "\n".join(lines) + "\n"
 
 
-def _check_named(config: Config, section: str) -> None:
-    """The datasets that a section names must be there, with labels of their own."""
-    for name in config[section]["datasets"]:
-        if name not in config["datasets"]:
-            hint = did_you_mean(name, config["datasets"])
-            raise UserError(f"configuration: {section}.datasets names '{name}', which is not among the datasets{hint}")
-        if config["datasets"][name]["labels"] == "random":
-            raise UserError(
-                f"configuration: {section}.datasets names '{name}', whose labels are random; remove it there"
-            )
+def entries(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Yield key, type, default and meaning of every key of a model."""
+    for key, info in model.model_fields.items():
+        inner, inside = _within(info.annotation)
+        simple = inner is None or inside == "[]."
+        default = ""
+        if not info.is_required() and info.default is not None and simple and info.default_factory is None:
+            default = f"`{json.dumps(_jsonable(info.default), ensure_ascii=False)}`"
+        meaning = " ".join((info.description or (inner.__doc__ if inner else "") or "").split())
+        yield f"{prefix}{key}", _type_name(info.annotation), default, meaning
+        if inner is not None:
+            yield from entries(inner, f"{prefix}{key}{inside}")
 
 
-def _check_deep_rfm(config: Config, section: str) -> None:
-    """A Deep RFM must be run on the datasets that a section names."""
-    for name in config[section]["datasets"]:
-        if not config["deep_rfm"]["enabled"] or "deep_rfm" not in config["datasets"][name]["studies"]:
-            raise UserError(
-                f"configuration: {section}.datasets names '{name}', on which no Deep RFM is run; "
-                "add deep_rfm to its studies, or remove it there"
-            )
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=True)
+    return [_jsonable(item) for item in value] if isinstance(value, list) else value
 
 
-def _check_departures(config: Config) -> None:
-    """Departures are compared with what the paper's definitions give on a dataset."""
-    for name in config["departures"]["datasets"]:
-        for activation in config["deep_rfm"]["activations"]:
-            used = model_settings(config["deep_rfm"], "activation", activation, name)
-            for key, papers in (("ridge", 0.0), ("precision", "float64"), ("agop_scale", "mean")):
-                if used[key] != papers:
-                    raise UserError(
-                        f"configuration: departures are compared with the paper's definitions, and on '{name}' {activation} has "
-                        f"{key}: {used[key]}; set it to {papers}, or take {name} out of departures.datasets"
-                    )
+def _within(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """Return the model inside an annotation, and how a key leads to it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, "."
+    origin, inner = get_origin(annotation), [arg for arg in get_args(annotation) if arg is not type(None)]
+    if origin is Annotated:
+        return _within(inner[0])
+    if origin is dict:
+        return _within(inner[1])[0], ".<name>."
+    if origin is list:
+        return _within(inner[0])[0], "[]."
+    for arg in inner if origin is not Literal else []:
+        found = _within(arg)
+        if found[0] is not None:
+            return found
+    return None, ""
 
 
-def _entries(rules: Config, prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    """Key, type, default and meaning of every key below a rule."""
-    children = [(f"{prefix}{key}", rule) for key, rule in rules.get("properties", {}).items()]
-    if isinstance(rules.get("additionalProperties"), dict):
-        children.append((f"{prefix}<name>", rules["additionalProperties"]))
-    for key, rule in children:
-        simple = "properties" not in rule and not isinstance(rule.get("additionalProperties"), dict)
-        default = f"`{json.dumps(rule['default'])}`" if simple and "default" in rule else ""
-        kind = "one of " + ", ".join(f"`{item}`" for item in rule["enum"]) if "enum" in rule else _TYPES[rule["type"]]
-        yield key, kind, default, " ".join(str(rule.get("description", "")).split())
-        yield from _entries(rule, f"{key}.")
-        if isinstance(rule.get("items"), dict) and "properties" in rule["items"]:
-            yield from _entries(rule["items"], f"{key}[].")
+def _type_name(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), [arg for arg in get_args(annotation) if arg is not type(None)]
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{item}`" for item in inner)
+    if origin is Annotated or (origin not in (dict, list, None) and inner):
+        return _type_name(inner[0])
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return names.get(annotation) or ("a list" if origin is list else "a mapping of keys to values")

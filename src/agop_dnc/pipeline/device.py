@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ..errors import UserError
+from ..files import try_lock
 
 # What may be rounded to TF32's ten bits of mantissa on a GPU: (convolutions, matrix products) of float32 numbers.
 TF32 = {"none": (False, False), "convolutions": (True, False), "all": (True, True)}
@@ -53,14 +53,10 @@ def free_gpu(count: int, folder: str | Path | None = None) -> int:
     names = visible if len(visible) == count else [str(index) for index in range(count)]
     for index in range(count if count > 1 else 0):
         path = Path(folder or tempfile.gettempdir()) / f"agop_dnc_gpu_{names[index].strip()}.{os.getuid()}.lock"
-        lock = open(path, "w")  # noqa: SIM115 (held until the process ends)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        _held.append(lock)
-        return index
+        lock = try_lock(path)
+        if lock is not None:
+            _held.append(lock)
+            return index
     return 0
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+
+from ..files import write_text
 
 # Code is folded away: a reader comes for the figure.
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -35,11 +39,35 @@ def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Pa
     finally:
         partial.unlink(missing_ok=True)
     _forget_the_run(rendered)
-    rendered.metadata["title"] = parameters.get("title", Path(notebook).stem)
+    page = copy.deepcopy(rendered)
+    _draw_formulas(page)
+    page.metadata["title"] = parameters.get("title", Path(notebook).stem)
     exporter = HTMLExporter(raw_template=_TEMPLATE, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    _write(html, exporter.from_notebook_node(rendered)[0])
-    del rendered.metadata["title"]
-    _write(notebook, nbformat.writes(rendered) + "\n")
+    write_text(html, exporter.from_notebook_node(page)[0])
+    write_text(notebook, nbformat.writes(rendered) + "\n")
+
+
+def mathml(text: str) -> str:
+    """Return Markdown with its LaTeX formulas, $…$ and $$…$$, as MathML, which browsers draw without a network.
+
+    >>> mathml("at $r$")
+    'at <math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>r</mi></mrow></math>'
+    """
+
+    def drawn(found: re.Match[str]) -> str:
+        return str(convert(found[1] or found[2], display="block" if found[1] else "inline"))
+
+    return re.sub(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", drawn, text, flags=re.DOTALL)
+
+
+def _draw_formulas(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = mathml(cell.source)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = mathml(data["text/markdown"])
 
 
 def _forget_the_run(notebook: nbformat.NotebookNode) -> None:
@@ -50,11 +78,3 @@ def _forget_the_run(notebook: nbformat.NotebookNode) -> None:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata = nbformat.from_dict({"tags": cell.metadata.get("tags", [])})
-
-
-def _write(path: str | Path, text: str) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..files import write_text
 from .instructions import processor
 
 _REPOSITORY = "repository:"
@@ -92,7 +93,7 @@ def checked(inputs: Iterable[str]) -> dict[str, str]:
             os.replace(path, aside)
             raise UserError(
                 f"{path} is not what its job wrote: it was cut short, damaged or edited, and has been put aside as {aside}; "
-                "run the same command again, which makes it anew"
+                "run the same command again to recreate it"
             )
     return found
 
@@ -156,8 +157,4 @@ def _portable(path: str, repository: str | Path) -> str:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    text = json.dumps(content, ensure_ascii=False, indent=1, default=str)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1, default=str) + "\n")

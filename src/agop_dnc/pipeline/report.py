@@ -9,8 +9,6 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from ..studies.verdicts.notes import CLAIM_NAMES
-
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 # The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
 _STYLE = """\
@@ -52,7 +50,7 @@ def start_page(
 ) -> str:
     """The report's first page, as reStructuredText: the table of verdicts first, then what was run and with what.
 
-    verdicts: rows of claims.csv; empty where claims are not judged. configuration: YAML.
+    verdicts: rows of claims.csv with a column `statement`; empty if claims are not judged. configuration: YAML.
     """
     return _START.format(
         verdicts=_grid(verdicts) + _HOW if len(verdicts) else "Claims are not judged in this configuration.",
@@ -121,7 +119,7 @@ def _where(row: pd.Series[str]) -> str:
 
 
 def _claim(row: pd.Series[str]) -> str:
-    return f"{row.claim}. {CLAIM_NAMES[int(row.claim)]}"
+    return f"{row.claim}. {row.statement}"
 
 
 def _html_table(verdicts: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...kernels.regression import normalised
-from ...pipeline.tables import Row, compared
+from ...pipeline.tables import Row, prediction
 from ...randomness import generator
 from . import theorem
 from .theorem import KAPPAS, collapsed_gram
@@ -38,12 +38,12 @@ def dataset_gram(X: Tensor, y: Tensor, per_class: int) -> tuple[Tensor, Tensor]:
     return X @ X.T, y[kept]
 
 
-def of_iteration(
+def iteration_rows(
     data: str, A: Tensor, y: Tensor, map_ridge: float, ratios: Iterable[float], depth: int
 ) -> tuple[list[Row], list[Row]]:
     """Theorem 5.3's iteration from the Gram matrix A (N×N) of points with labels y, for each κ and λ̂ = ratio·λ_map.
 
-    Returns the rows of collapse_iteration.csv (the distance of every layer) and of theory.csv: the floor that each κ leaves,
+    Returns the rows of collapse_iteration.csv (the distance of every layer) and of predictions.csv: the floor that each κ leaves,
     and with the exact κ the rate, beside the one that the theorem's condition asks for. A κ that is not positive is passed over.
     """
     target, n = collapsed_gram(y), len(y) // (int(y.max()) + 1)
@@ -51,7 +51,7 @@ def of_iteration(
     found: list[Row] = []
     for ratio in ratios:
         ridge = ratio * map_ridge
-        about = {"theorem": "5.3", "data": data, "setting": f"λ̂/λ_map={ratio:g}"}
+        about: Row = {"data": data, "setting": f"λ̂/λ_map = {ratio:g}"}
         for which in KAPPAS:
             scale = theorem.kappa(which, ridge, map_ridge, n)
             if scale <= 0:
@@ -67,10 +67,12 @@ def of_iteration(
                 rate = theorem.rate(ridge, map_ridge, n)
                 asked = theorem.sufficient_rate(ridge, map_ridge, n)
                 found += [
-                    about | {"quantity": "rate of the distance"} | compared(rate, measured),
-                    about | {"quantity": "rate (the theorem's 1 − ε)"} | compared(asked, measured),
+                    prediction("rate of the distance", rate, measured, **about),
+                    prediction(
+                        "rate of the distance, at most (the theorem's 1 − ε)", asked, measured, kind="bound", **about
+                    ),
                 ]
             else:
                 floor = theorem.floor(scale, ridge, map_ridge, n)
-                found.append(about | {"quantity": f"floor (κ {which})"} | compared(floor, distances[-1]))
+                found.append(prediction(f"floor (κ {which})", floor, distances[-1], **about))
     return curves, found

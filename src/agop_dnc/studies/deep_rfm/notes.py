@@ -16,22 +16,22 @@ KERNELS = {"laplace": "Laplace", "gaussian": "Gaussian"}
 
 
 def gram_matrices(path: str | Path) -> dict[int, np.ndarray[Any, Any]]:
-    """Stored Gram matrices by layer."""
+    """Return stored Gram matrices by layer."""
     with np.load(path) as file:
         names = [name for name in file if name.startswith("layer_")]
         return {int(name.removeprefix("layer_")): file[name].astype(np.float32) for name in names}
 
 
 def gram_labels(path: str | Path) -> np.ndarray[Any, Any]:
-    """Labels of the samples of stored Gram matrices."""
+    """Return the labels of the samples of stored Gram matrices."""
     with np.load(path) as file:
         labels: np.ndarray[Any, Any] = file["labels"]
         return labels
 
 
-def panel_name(number: int, row: int, dataset: str, activation: str) -> str:
-    """A Gram row's name: with a letter and the features in Figure 1, whose rows differ in both."""
-    return f"({'AB'[row]}) {title(dataset)}, {activation}" if number == 1 else title(dataset)
+def panel_name(lettered: bool, row: int, dataset: str, activation: str) -> str:
+    """Return a Gram row's name: with a letter and the features in Figure 1, whose rows differ in both."""
+    return f"({'AB'[row]}) {title(dataset)}, {ACTIVATIONS[activation]}" if lettered else title(dataset)
 
 
 def caption(
@@ -40,7 +40,7 @@ def caption(
     seeds: Sequence[int],
     settings: Sequence[Mapping[str, Any]],
 ) -> str:
-    """What was run: for each (dataset, activation) its points, dimension and classes, the kernel and the features; the seeds."""
+    """Return what was run: for each (dataset, activation) its points, dimension and classes, the kernel and the features; the seeds."""
     runs = []
     for (dataset, activation), setting in zip(panels, settings, strict=True):
         fact = facts_of[dataset]
@@ -57,7 +57,7 @@ def caption(
 def gram_summary(
     rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], labels_of: Sequence[np.ndarray[Any, Any]]
 ) -> pd.DataFrame:
-    """Mean and standard deviation of the cosines drawn, within classes (a sample with itself left out) and between them."""
+    """Return mean and standard deviation of the cosines drawn, within classes (a sample with itself left out) and between them."""
     records = []
     for (name, matrices), labels in zip(rows, labels_of, strict=True):
         same = labels[:, None] == labels
@@ -79,7 +79,7 @@ def gram_summary(
 
 
 def depth_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """NC1 and NC2 per layer, with what was solved: a row a layer."""
+    """Return NC1 and NC2 per layer, with what was solved: one row per layer."""
     columns = {
         f"{metric.upper()} {label}": ((table.metric == metric) & (table.component == component), "mean")
         for metric in ("nc1", "nc2")

@@ -22,7 +22,7 @@ from ...kernels.regression import fit_predictor, normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, layers
 from ...models.networks import Network, build
-from ...models.training import Settings as Training
+from ...models.settings import TrainingSettings
 from ...models.training import load_snapshot, snapshots, train
 from ...randomness import generator
 from ..collapse_iteration.theorem import collapsed_gram, distance, iterate, kappa
@@ -33,12 +33,12 @@ NC1 = "NC1 of M½X"
 Row = dict[str, Any]
 
 
-def of_tables(deep_rfm: pd.DataFrame, K: int) -> Iterator[Row]:
+def definition_rows(deep_rfm: pd.DataFrame, K: int) -> Iterator[Row]:
     """Departures 1 and 4, and what the other Deep RFM departures are compared with, from one seed's rows of deep_rfm.csv."""
     agop = deep_rfm[deep_rfm.component == "agop"]
     for activation, rows in agop.groupby("activation", sort=False):
         by_metric = {metric: part.set_index("layer").value for metric, part in rows.groupby("metric")}
-        name = _of(activation)
+        name = _named(activation)
         yield from _curve(1, "paper", f"{NC1}, {name}", by_metric["nc1"])
         yield from _curve(1, "released", f"{NC1}, {name}", by_metric["nc1"] / K)
         yield from _curve(4, "paper", f"NC2 of M½X, {name}", by_metric["nc2"])
@@ -47,7 +47,7 @@ def of_tables(deep_rfm: pd.DataFrame, K: int) -> Iterator[Row]:
             yield from _curve(number, "paper", f"{NC1}, {name}", by_metric["nc1"])
 
 
-def _of(activation: object) -> str:
+def _named(activation: object) -> str:
     return {"relu": "ReLU", "cos": "cosines"}[str(activation)]
 
 
@@ -60,42 +60,42 @@ def _row(number: int, variant: str, quantity: str, step: int, value: float) -> R
     return {"departure": number, "variant": variant, "quantity": quantity, "step": step, "value": value}
 
 
-def of_ridge(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+def ridge_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Departure 2 for the run's own kernel, and for the Gaussian one in its first ten layers."""
-    yield from _deep_rfm(2, "released", arrays, replace(settings, ridge=RELEASED_RIDGE), seed)
-    gaussian = replace(settings, kernel="gaussian", depth=min(10, settings.depth))
+    yield from _deep_rfm(2, "released", arrays, settings.replace(ridge=RELEASED_RIDGE), seed)
+    gaussian = settings.replace(kernel="gaussian", depth=min(10, settings.depth))
     for variant, ridge in (("paper", 0.0), ("released", RELEASED_RIDGE)):
-        for row in _deep_rfm(2, variant, arrays, replace(gaussian, ridge=ridge), seed):
-            yield row | {"quantity": f"{NC1}, {_of(settings.activation)}, Gaussian kernel"}
+        for row in _deep_rfm(2, variant, arrays, gaussian.replace(ridge=ridge), seed):
+            yield row | {"quantity": f"{NC1}, {_named(settings.activation)}, Gaussian kernel"}
 
 
-def of_precision(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+def precision_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Departure 3: float32 with distances as they are taken here, and with the released code's."""
-    yield from _deep_rfm(3, "float32", arrays, replace(settings, precision="float32"), seed)
-    quantity = f"{NC1}, {_of(settings.activation)}"
+    yield from _deep_rfm(3, "float32", arrays, settings.replace(precision="float32"), seed)
+    quantity = f"{NC1}, {_named(settings.activation)}"
     released = expanded_deep_rfm(
-        arrays.x_train, signed_one_hot(arrays.y_train), replace(settings, precision="float32"), seed
+        arrays.x_train, signed_one_hot(arrays.y_train), settings.replace(precision="float32"), seed
     )
     for layer, agop_features in enumerate(released, start=1):
         yield _row(3, "released", quantity, layer, nc1(agop_features, arrays.y_train))
 
 
-def of_width(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+def width_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Departure 5."""
-    yield from _deep_rfm(5, "released", arrays, replace(settings, width=arrays.x_train.shape[1]), seed)
+    yield from _deep_rfm(5, "released", arrays, settings.replace(width=arrays.x_train.shape[1]), seed)
 
 
-def of_agop_scale(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+def agop_scale_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Departure 8."""
     for variant, scale in (("released", "max"), ("Algorithm 1", "sum")):
-        yield from _deep_rfm(8, variant, arrays, replace(settings, agop_scale=scale), seed)
+        yield from _deep_rfm(8, variant, arrays, settings.replace(agop_scale=scale), seed)
 
 
 def _deep_rfm(number: int, variant: str, arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """NC1 of M½X at every layer of a Deep RFM with these settings."""
     fitted = layers(arrays.x_train, signed_one_hot(arrays.y_train), settings, seed)
     for layer, (_, agop_features, _) in enumerate(fitted, start=1):
-        yield _row(number, variant, f"{NC1}, {_of(settings.activation)}", layer, nc1(agop_features, arrays.y_train))
+        yield _row(number, variant, f"{NC1}, {_named(settings.activation)}", layer, nc1(agop_features, arrays.y_train))
 
 
 def expanded_distances(X: Tensor) -> Tensor:
@@ -123,30 +123,30 @@ def expanded_deep_rfm(X: Tensor, Y: Tensor, settings: Settings, seed: int) -> It
         yield agop_features
 
 
-def of_mlp(
+def mlp_rows(
     dataset: Dataset, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
 ) -> Iterator[Row]:
     """Departures 6, 9 and 10, on the MLP of these settings."""
-    arrays, settings = dataset.arrays(), Training(**training)
+    arrays, settings = dataset.arrays(), TrainingSettings(**training)
     x, y, K = arrays.x_train.float().reshape(-1, *arrays.image_shape), arrays.y_train, int(arrays.y_train.max()) + 1
     Y = signed_one_hot(y).float()
 
     def untrained() -> Network:
         return build("mlp", arrays.image_shape, K, seed=seed, **network)
 
-    longer = replace(settings, epochs=settings.epochs + 1, measure_every=settings.epochs)
+    longer = settings.replace(epochs=settings.epochs + 1, measure_every=settings.epochs)
     losses = train(untrained(), x, Y, longer, seed, folder / "whole")
     found = {epoch: load_snapshot(untrained(), path) for epoch, path in snapshots(folder / "whole").items()}
     found[1] = untrained()
-    train(found[1], x, Y, replace(settings, epochs=1), seed, folder / "first")
+    train(found[1], x, Y, settings.replace(epochs=1), seed, folder / "first")
     quantity = "NC1 of the last layer's output, MLP"
     for variant, first, last in (("paper", 0, settings.epochs), ("released", 1, settings.epochs + 1)):
         for epoch in (first, last):
             yield _row(6, variant, quantity, epoch, _last_nc1(found[epoch], x, y))
-    heavy = replace(settings, momentum=0.9, learning_rate=settings.learning_rate / 10, measure_every=settings.epochs)
+    heavy = settings.replace(momentum=0.9, learning_rate=settings.learning_rate / 10, measure_every=settings.epochs)
     for variant, resets in (("paper", False), ("released", True)):
         ended = untrained()
-        train(ended, x, Y, replace(heavy, reset_velocity=resets), seed, folder / variant)
+        train(ended, x, Y, heavy, seed, folder / variant, reset_velocity=resets)
         name = f"{quantity} (momentum 0.9, learning rate {heavy.learning_rate:g})"
         yield _row(9, variant, name, settings.epochs, _last_nc1(ended, x, y))
     trained = found[settings.epochs]
@@ -161,7 +161,7 @@ def of_mlp(
             yield _row(10, variant, "test accuracy, MLP", settings.epochs, accuracy)
 
 
-def of_resnet(
+def resnet_rows(
     arrays: Arrays, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
 ) -> Iterator[Row]:
     """Departure 12: ResNet-18 with either initialisation of its first convolution."""
@@ -173,7 +173,7 @@ def of_resnet(
             assert isinstance(first, nn.Conv2d)
             bound = 1 / math.sqrt(first.weight[0].numel())  # PyTorch's default
             nn.init.uniform_(first.weight, -bound, bound, generator=generator(seed, "default initialisation"))
-        train(built, x, signed_one_hot(arrays.y_train).float(), Training(**training), seed, folder / variant)
+        train(built, x, signed_one_hot(arrays.y_train).float(), TrainingSettings(**training), seed, folder / variant)
         value = _last_nc1(built, x, arrays.y_train)
         yield _row(12, variant, "NC1 of the last layer's output, ResNet-18", training["epochs"], value)
 
@@ -186,7 +186,7 @@ def _last_nc1(network: nn.Module, x: Tensor, y: Tensor) -> float:
     return nc1(torch.cat([network.head[:-1](network.backbone(part)) for part in torch.split(x, 500)]), y)
 
 
-def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
+def centre_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Departure 11, on M½X of one layer, of the data and of a subset in which class c keeps 1 − c/(2K) of its points."""
     X, y = arrays.x_train, arrays.y_train
     K, place = int(y.max()) + 1, torch.zeros_like(y)
@@ -195,7 +195,7 @@ def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     kept = place < (1 - y / (2 * K)) * torch.bincount(y)[y]
     for name, rows in (("as it is", slice(None)), ("imbalanced subset", kept)):
         labels = y[rows]
-        _, points, _ = next(layers(X[rows], signed_one_hot(labels), replace(settings, depth=1), seed))
+        _, points, _ = next(layers(X[rows], signed_one_hot(labels), settings.replace(depth=1), seed))
         centres = class_means(points, labels).mean(0), points.double().mean(0)
         by_class, by_sample = (normalised(points.double() - centre) for centre in centres)
         difference = max(
@@ -206,7 +206,7 @@ def of_centre(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
         yield _row(11, "released", f"largest difference of a cosine, {name}", 0, difference)
 
 
-def of_kappa(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
+def kappa_rows(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
     """Departure 13: the distance to YᵀY of :mod:`.collapse_iteration` for each κ, from Gaussian data, two classes of n points."""
     y = torch.arange(2).repeat_interleave(n)
     target = collapsed_gram(y)

@@ -6,24 +6,25 @@ import math
 
 import torch
 
-from ...pipeline.tables import Row, compared
+from ...pipeline.tables import Row, prediction
 from ...randomness import generator
 from ..collapse_iteration.theorem import collapsed_gram
 from . import problem
 
 
 def problem_name(classes: int, per_class: int, mu: float) -> str:
-    """
+    """Return a problem's name, which also seeds its random starts.
+
     >>> problem_name(2, 10, 0.1)
     'K=2 n=10 μ=0.1'
     """
     return f"K={classes} n={per_class} μ={mu:g}"
 
 
-def of_kernel_learning(
+def kernel_learning_rows(
     classes: int, per_class: int, mu: float, length: float, steps: int, seed: int
 ) -> tuple[list[Row], list[Row]]:
-    """Theorem 5.4's problem climbed from every start: rows of kernel_learning.csv, and of theory.csv.
+    """Theorem 5.4's problem climbed from every start: rows of kernel_learning.csv, and of predictions.csv.
 
     Metrics: `objective` and `bound` (the best certificate so far: no feasible matrix has more), both as shares of the optimum,
     `shortfall` = 1 − objective, `gap` (as a share, too) and `distance` = ‖k − k*‖_F/‖k*‖_F.
@@ -48,10 +49,10 @@ def of_kernel_learning(
             about = {"problem": name, "start": start, "step": step}
             curves += [about | {"metric": metric, "value": value} for metric, value in measured.items()]
         problem.check_feasible(state.k)
-        about = {"theorem": "5.4", "data": f"from {start}", "setting": name}
+        of_end: Row = {"data": f"from {start}", "setting": name}
         found += [
-            about | {"quantity": "objective"} | compared(best, state.objective),
-            about | {"quantity": "certified upper bound of the optimum"} | compared(best, bound),
-            about | {"quantity": "alignment with k*"} | compared(1.0, problem.alignment(state.k, y)),
+            prediction("objective", best, state.objective, **of_end),
+            prediction("certified upper bound of the optimum, at least", best, bound, kind="bound", **of_end),
+            prediction("alignment with k*", 1.0, problem.alignment(state.k, y), **of_end),
         ]
     return curves, found

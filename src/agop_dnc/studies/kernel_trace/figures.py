@@ -51,7 +51,7 @@ def practice_figure(traces: pd.DataFrame, names: Sequence[str], caption: str) ->
 def trace_figure(traces: pd.DataFrame, limits: pd.DataFrame, names: Sequence[str], caption: str) -> Figure:
     """Theorem 5.4 beside the run's kernels, a row per data set: alignment with k* and share of the optimum, by layer.
 
-    traces: kernel_trace.csv. limits: rows of theory.csv, whose predictions are what collapsed points give.
+    traces: kernel_trace.csv. limits: rows of predictions.csv, whose predictions are what collapsed points give.
     """
     panels = {
         "alignment": "alignment with $k^*$",
@@ -68,9 +68,7 @@ def trace_figure(traces: pd.DataFrame, limits: pd.DataFrame, names: Sequence[str
                 axis.plot(
                     rows.layer, rows.value, color=colour, marker=marker, markersize=3.5, linewidth=1.2, label=title
                 )
-                asked = limits[
-                    (limits.data == name) & (limits.setting == model) & limits.quantity.str.startswith(metric)
-                ]
+                asked = limits[(limits.data == name) & (limits.setting == model) & (limits.quantity == metric)]
                 if len(asked):
                     axis.axhline(asked.predicted.iloc[0], color=colour, linestyle="--", linewidth=1)
             axis.axhline(1.0, color=BLACK, linestyle=":", linewidth=1)

@@ -25,7 +25,7 @@ SVD_CURVES = {
 def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
     """NC1 of Φ, SVᵀΦ and ReLU(USVᵀΦ) over training (paper, Figures 2, 7 to 9): a row per (name, table), a panel per layer.
 
-    Tables: rows of ablation.csv of one dataset and architecture. Curves are means over seeds, bands one standard deviation.
+    Tables: rows of networks.csv of one dataset and architecture, NC1 alone. Curves are means over seeds, bands one standard deviation.
     """
     columns = max(int(table.layer.max()) for _, table in rows)
     figure, axes = plt.subplots(
@@ -79,9 +79,14 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
     return captioned(figure, caption)
 
 
-def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
-    """NC1 at the end of training with the r largest singular values kept, and with AGOP^{1/2} for SVᵀ: a row per table."""
-    columns = max(int(table.layer.max()) for _, table in rows)
+def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
+    """Draw NC1 at the end of training with the r largest singular values kept, and with AGOP^{1/2} for SVᵀ.
+
+    Args:
+        rows: For each row a name, the rows of networks.csv with NC1 at the last epoch, and those of truncation.csv.
+        caption: What was trained.
+    """
+    columns = max(int(whole.layer.max()) for _, whole, _ in rows)
     figure, axes = plt.subplots(
         len(rows),
         columns,
@@ -90,17 +95,20 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) ->
         squeeze=False,
         layout="constrained",
     )
-    for line, (name, table) in zip(axes, rows, strict=True):
+    for line, (name, whole, truncated) in zip(axes, rows, strict=True):
         for layer, axis in enumerate(line, start=1):
-            here = table[table.layer == layer]
-            for side, (label, colour, marker) in (("right", SVD_CURVES["right"]), ("output", SVD_CURVES["output"])):
-                kept = here[here.component.str.startswith(f"{side}_top_")]
-                kept = kept.assign(rank=kept.component.str.rsplit("_", n=1).str[-1].astype(int))
-                curve = summary(kept, ["rank"]).sort_values("rank")
+            here, cut = whole[whole.layer == layer], truncated[truncated.layer == layer]
+            for side in ("right", "output"):
+                label, colour, marker = SVD_CURVES[side]
+                curve = summary(cut[cut.component == side], ["rank"]).sort_values("rank")
                 band(axis, curve["rank"], curve["mean"], curve["std"], f"{label}, top $r$", colour, marker)
                 axis.axhline(here[here.component == side].value.mean(), color=colour, linewidth=1, linestyle="--")
-            for component, label, style in (("input", r"$\Phi$", "-"), ("agop", r"$\mathrm{AGOP}^{1/2}\Phi$", ":")):
-                axis.axhline(here[here.component == component].value.mean(), color=BLACK, linestyle=style, label=label)
+            levels = {
+                r"$\Phi$": (here[here.component == "input"], "-"),
+                r"$\mathrm{AGOP}^{1/2}\Phi$": (cut[cut.component == "agop_root"], ":"),
+            }
+            for label, (level, style) in levels.items():
+                axis.axhline(level.value.mean(), color=BLACK, linestyle=style, label=label)
             axis.set(title=f"layer {layer}", xlabel="singular directions kept, $r$")
             axis.set_xscale("log")
             axis.set_xticks([1, 2, 5, 10, 20], labels=["1", "2", "5", "10", "20"])

@@ -10,37 +10,37 @@ import pandas as pd
 
 from ...notes import Facts, title
 from ...pipeline.tables import last_epoch, summary
+from .study import TITLES
 
-NETWORK_TITLES = {"mlp": "MLP", "resnet18": "ResNet-18", "vgg11": "VGG-11"}
 # Section 6: over layers and seeds, at the end of training.
 PAPER_NFA = {("cifar10", "resnet18"): "0.74 ± 0.17", ("mnist", "mlp"): "0.74 ± 0.13"}
 
 
-def network_panel_name(figure: str, row: int, dataset: str, architecture: str) -> str:
-    """A row's name: with a letter in Figure 2, and with the architecture wherever rows differ in it."""
-    name = f"{NETWORK_TITLES[architecture]}, {title(dataset)}"
+def panel_name(figure: str, row: int, dataset: str, architecture: str) -> str:
+    """Return a row's name: with a letter in Figure 2, and with the architecture if rows differ in it."""
+    name = f"{TITLES[architecture]}, {title(dataset)}"
     if figure == "figure_02":
         return f"({'AB'[row]}) {name}"
     return name if figure == "figure_s1" else title(dataset)
 
 
 def training_summary(training: pd.DataFrame) -> pd.DataFrame:
-    """Every metric at the last epoch, mean and standard deviation over seeds: a row a metric."""
+    """Return every metric at the last epoch, mean and standard deviation over seeds: one row per metric."""
     return summary(last_epoch(training), ["metric"])
 
 
-def network_caption(
+def caption(
     panels: Sequence[tuple[str, str]],
     facts_of: Mapping[str, Facts],
     seeds: Sequence[int],
     settings: Sequence[Mapping[str, Any]],
 ) -> str:
-    """What was trained: for each (dataset, architecture) its points, epochs, learning rate, momentum and scale; the seeds."""
+    """Return what was trained: for each (dataset, architecture) its points, epochs, learning rate, momentum and scale; the seeds."""
     runs = []
     for (dataset, architecture), setting in zip(panels, settings, strict=True):
         fact = facts_of[dataset]
         runs.append(
-            f"{NETWORK_TITLES[architecture]} on {title(dataset)}: n = {fact['points']:,}, {len(fact['class_sizes'])} classes, "
+            f"{TITLES[architecture]} on {title(dataset)}: n = {fact['points']:,}, {len(fact['class_sizes'])} classes, "
             f"{setting['epochs']} epochs, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
             f"initialisation scale {setting['init_scale']:g}"
         )
@@ -49,7 +49,7 @@ def network_caption(
 
 
 def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """NC1 at the last epoch, means over seeds, and what share of the fall of log NC1 in a layer is due to SVᵀ: a row a layer.
+    """Return NC1 at the last epoch, means over seeds, and what share of the fall of log NC1 in a layer is due to SVᵀ: one row per layer.
 
     table: rows of ablation.csv of one dataset and architecture. The share is log(input/right) / log(input/output), of the
     geometric means over seeds; the rest is ReLU∘U's. The last row is of all layers together.
@@ -70,7 +70,7 @@ def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def nfa_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """NFA correlations at the end of training, mean and standard deviation over layers and seeds, beside their nulls.
+    """Return NFA correlations at the end of training, mean and standard deviation over layers and seeds, with their nulls.
 
     table: rows of nfa.csv. Columns: dataset, architecture; of AGOP^{1/2} (`sqrt_agop`) and of the AGOP (`agop`) the mean and
     standard deviation at the last epoch, at epoch 0, and at the last epoch with the AGOP's eigenvectors rotated at random;
@@ -93,9 +93,21 @@ def nfa_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_layer(training: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """NC1 to NC4 of the last hidden layer's output, from the tables of training and of networks."""
+    """Return NC1 to NC4 of the last hidden layer's output, from the tables of training and of networks."""
     output = networks[(networks.layer == networks.layer.max()) & (networks.component == "output")]
     columns = ["seed", "epoch", "metric", "value"]
     of_network = training[training.metric.isin(["nc3", "nc4"])]
     joined: pd.DataFrame = pd.concat([output[columns], of_network[columns]], ignore_index=True)
     return joined
+
+
+def truncation_summary(whole: pd.DataFrame, truncated: pd.DataFrame) -> pd.DataFrame:
+    """Return NC1 of a layer's parts, whole and truncated, means over seeds: one row per part, one column per layer.
+
+    Args:
+        whole: Rows of networks.csv of one network's NC1 at the last epoch.
+        truncated: Rows of truncation.csv of the same network.
+    """
+    parts = pd.concat([whole.assign(rank="all"), truncated.assign(rank=truncated["rank"].replace(0, "all"))])
+    wide = parts.pivot_table(index=["component", "rank"], columns="layer", values="value", sort=False)
+    return wide.rename(columns=lambda layer: f"layer {layer}").reset_index()

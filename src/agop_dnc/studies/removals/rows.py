@@ -15,7 +15,6 @@ The random features are those of the Deep RFM with the same seed, so that the va
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -122,7 +121,7 @@ def _identity(X: Tensor, Y: Tensor, settings: Settings, seed: int, index: int) -
 
 def _fitted(X: Tensor, Y: Tensor, settings: Settings, seed: int, index: int) -> Tensor:
     """M^{1/2} of the machine that is fitted to X and Y: that of a Deep RFM's first layer."""
-    layer, _, _ = next(layers(X, Y, replace(settings, depth=1), seed))
+    layer, _, _ = next(layers(X, Y, settings.replace(depth=1), seed))
     return layer.agop_sqrt
 
 

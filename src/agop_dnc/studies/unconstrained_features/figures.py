@@ -15,12 +15,14 @@ from ...pipeline.tables import summary
 LAYER_MARKS = "osD^v*"
 
 
-def descent_figure(curves: pd.DataFrame, optima: pd.Series, caption: str) -> Figure:
+def descent_figure(curves: pd.DataFrame, caption: str) -> Figure:
     """The DUFM's training (Figures D1, D3), a row per number of layers: loss, then DNC1, DNC2, DNC2 before σ and DNC3 by layer.
 
-    curves: rows of dufm_curves.csv of one study. optima: the predicted loss by number of layers. Of the loss every seed is drawn, a
-    colour per setting; of the others the first setting's geometric mean over seeds.
+    curves: rows of dufm_curves.csv of one study. The loss is drawn for every seed, with a colour per setting; the others as the first
+    setting's geometric mean over seeds.
     """
+    optima = curves[curves.metric == "optimum"].groupby("layers").value.first()
+    curves = curves[curves.metric != "optimum"]
     depths, settings = sorted(curves.layers.unique()), list(curves.setting.unique())
     figure, axes = plt.subplots(
         len(depths), 5, figsize=(16, 3.0 * len(depths) + 0.9), squeeze=False, layout="constrained"
@@ -68,28 +70,26 @@ def descent_figure(curves: pd.DataFrame, optima: pd.Series, caption: str) -> Fig
     return captioned(figure, caption)
 
 
-def threshold_figure(curves: pd.DataFrame, table: pd.DataFrame, caption: str) -> Figure:
-    """The DUFM's threshold (Figure D2), a panel per number of layers: losses found against the strength of the penalties.
+def threshold_figure(curves: pd.DataFrame, caption: str) -> Figure:
+    """Draw the DUFM's threshold (Figure D2), a panel per number of layers: losses found against the strength of the penalties.
 
-    curves, table: rows of dufm_curves.csv and dufm.csv of study d2.
+    curves: rows of dufm_curves.csv of study d2.
     """
-    depths = sorted(table.layers.unique())
+    depths = sorted(curves.layers.unique())
     figure, axes = plt.subplots(
         1, len(depths), figsize=(3.6 * len(depths), 3.7), squeeze=False, layout="constrained", sharey=True
     )
     for axis, depth in zip(axes[0], depths, strict=True):
-        found = curves[(curves.layers == depth) & (curves.metric == "loss")]
-        axis.plot(found.setting.astype(float), found.value, ".", color="#999999", markersize=3, label="one start")
-        local = curves[(curves.layers == depth) & (curves.metric == "collapsed loss")]
-        axis.plot(local.setting.astype(float), local.value, ":", color=BLACK, label="min F(a), collapsed")
-        lowest = table[(table.layers == depth) & (table.quantity == "lowest loss")]
-        ratio = lowest.setting.astype(float)
-        axis.plot(ratio, lowest.predicted, "--", color=BLACK, label="min(1/2, min F(a))")
-        collapsed = table[(table.layers == depth) & (table.quantity == "collapsed")].measured.to_numpy() == 1
-        axis.plot(
-            ratio[collapsed], lowest.measured[collapsed], "o", color=BLUE, markersize=5, label="lowest: collapsed"
-        )
-        axis.plot(ratio[~collapsed], lowest.measured[~collapsed], "X", color=RED, markersize=6, label="lowest: nothing")
+        here = curves[curves.layers == depth]
+        starts = here[here.metric == "loss"]
+        axis.plot(starts.ratio, starts.value, ".", color="#999999", markersize=3, label="one start")
+        by_ratio = here[here.metric != "loss"].pivot(index="ratio", columns="metric", values="value").sort_index()
+        local = by_ratio["collapsed loss"].dropna()
+        axis.plot(local.index, local, ":", color=BLACK, label="min F(a), collapsed")
+        axis.plot(by_ratio.index, by_ratio.optimum, "--", color=BLACK, label="min(1/2, min F(a))")
+        collapsed, nothing = (by_ratio["lowest loss"][by_ratio.collapsed == flag] for flag in (1, 0))
+        axis.plot(collapsed.index, collapsed, "o", color=BLUE, markersize=5, label="lowest: collapsed")
+        axis.plot(nothing.index, nothing, "X", color=RED, markersize=6, label="lowest: zero")
         axis.axvline(1.0, color=GREEN, linewidth=1, label="predicted threshold")
         axis.set(xscale="log", title=f"L = {depth}", xlabel=r"$n\lambda_H\lambda_1\cdots\lambda_L$ / threshold")
     axes[0, 0].set(ylabel="loss", ylim=(None, 0.62))
@@ -99,31 +99,28 @@ def threshold_figure(curves: pd.DataFrame, table: pd.DataFrame, caption: str) ->
     return captioned(figure, caption)
 
 
-def rank_figure(curves: pd.DataFrame, table: pd.DataFrame, caption: str) -> Figure:
-    """More than two classes (Figure D4), a column per (K, L): losses against steps, and where they end, as multiples of
-    collapse's (those above 2 are cut off); ranks by layer.
+def rank_figure(curves: pd.DataFrame, caption: str) -> Figure:
+    """Draw losses and ranks for more than two classes (Figure D4), a column per (K, L).
 
-    curves, table: rows of dufm_curves.csv and dufm.csv of study d4.
+    Above, losses against steps and where they end, as multiples of collapse's (those above 2 are cut off); below, ranks by layer.
+
+    curves: rows of dufm_curves.csv of study d4.
     """
-    cases = list(table.groupby(["classes", "layers"], sort=False))
+    cases = list(curves.groupby(["classes", "layers"], sort=False))
     figure, axes = plt.subplots(2, len(cases), figsize=(3.8 * len(cases), 6.0), squeeze=False, layout="constrained")
     ends = {"L-BFGS from there": (BLUE, "o"), "L-BFGS": (ORANGE, "^")}
     for (top, bottom), (case, rows) in zip(axes.T, cases, strict=True):
         classes, layers = (int(str(part)) for part in case)
-        here = curves[(curves.classes == classes) & (curves.layers == layers)]
-        losses = rows[rows.quantity == "loss"]
-        collapsed = losses.predicted.iloc[0]
+        collapsed = rows[rows.metric == "optimum"].value.iloc[0]
+        here = rows[rows.metric == "loss"]
         for _, curve in here.groupby("seed"):
             top.plot(curve.step, curve.value / collapsed, color=BLUE, linewidth=0.7)
-        ranks = rows[rows.quantity.str.startswith("rank")]
-        ranks = ranks.assign(layer=ranks.quantity.str.rsplit(n=1).str[-1].astype(int))
+        losses, ranks = rows[rows.metric == "final loss"], rows[rows.metric == "rank"]
         for place, (setting, (colour, marker)) in enumerate(ends.items()):
-            found = losses[losses.setting == setting].measured / collapsed
+            found = losses[losses.setting == setting].value / collapsed
             top.plot([here.step.max() * 2.0 ** (place + 1)] * len(found), found, marker, color=colour, markersize=4)
             for _, line in ranks[ranks.setting == setting].groupby("seed"):
-                bottom.plot(
-                    line.layer, line.measured, f"{marker}-", color=colour, markersize=4, linewidth=0.7, alpha=0.7
-                )
+                bottom.plot(line.layer, line.value, f"{marker}-", color=colour, markersize=4, linewidth=0.7, alpha=0.7)
         top.axhline(1.0, color=BLACK, linestyle="--", linewidth=1)
         bottom.axhline(classes, color=BLACK, linestyle="--", linewidth=1)
         top.set(title=f"K = {classes}, L = {layers}", xlabel="step", ylim=(0.7, 2))

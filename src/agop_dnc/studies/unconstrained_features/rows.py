@@ -1,4 +1,4 @@
-"""The deep unconstrained features model beside its theory: each function returns rows of dufm_curves.csv and of dufm.csv."""
+"""Run the deep unconstrained features model next to its theory: rows of dufm_curves.csv and of predictions.csv."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from ...models.dufm import (
     stack,
     threshold,
 )
-from ...pipeline.tables import compared
+from ...pipeline.tables import Row, prediction
 from . import backbone
 
-Row = dict[str, Any]
 Rows = tuple[list[Row], list[Row]]
 # A solution with a loss this close to 1/2, the loss of all zeros, has vanished.
 VANISHED = 1e-4
@@ -52,14 +51,14 @@ def swept(decades: float, points: int) -> list[float]:
     return [float(ratio) for ratio in torch.logspace(-decades, decades, points, dtype=torch.float64)]
 
 
-def of_descent(model: Model, scales: Iterable[float], seeds: Iterable[int], rate: float, steps: int) -> Rows:
-    """Study d1: gradient descent from starts of several scales, and L-BFGS from those of scale 1, beside the optimum.
+def descent_rows(model: Model, scales: Iterable[float], seeds: Iterable[int], rate: float, steps: int) -> Rows:
+    """Return the rows of study d1: gradient descent from starts of several scales, and L-BFGS from those of scale 1.
 
-    Of the other scales than the first, three seeds are run. dufm.csv has for every seed the loss that each ends at, and how many
+    Of the scales after the first, three seeds are run. The predictions have for every seed the loss that each ends at, and how many
     steps gradient descent takes to come within 1e-3 of the optimum, relative (NaN if it never does).
     """
     best, seeds = optimum(model), list(seeds)
-    curves: list[Row] = []
+    curves: list[Row] = [_curve("d1", "", model, seeds[0], "optimum", best.loss)]
     found: list[Row] = []
     for place, scale in enumerate(scales):
         setting, chosen = f"start × {scale:g}", seeds[:3] if place else seeds
@@ -68,38 +67,29 @@ def of_descent(model: Model, scales: Iterable[float], seeds: Iterable[int], rate
         for step, loss, parameters in descend(starts, model, rate, recorded(steps)):
             losses[step] = loss.tolist()
             for index, seed in enumerate(chosen):
-                here = _about("d1", setting, model, seed) | {"step": step}
-                curves.append(here | {"layer": 0, "metric": "loss", "value": float(loss[index])})
-                one = [values[index] for values in parameters]
-                curves += [here | row for row in collapse(one, model.labels)]
+                here = _curve("d1", setting, model, seed, "loss", float(loss[index]), step)
+                curves.append(here)
+                curves += [here | row for row in collapse([values[index] for values in parameters], model.labels)]
         for index, seed in enumerate(chosen):
-            about = _about("d1", setting, model, seed)
+            about = {"setting": f"D1: {_size(model)}, {setting}", "seed": seed}
             near = [step for step, values in losses.items() if values[index] < best.loss * 1.001]
-            found.append(about | {"quantity": "loss of gradient descent"} | compared(best.loss, losses[steps][index]))
-            found.append(
-                about
-                | {"quantity": "steps to within 1e-3"}
-                | {
-                    "predicted": float("nan"),
-                    "measured": min(near, default=float("nan")),
-                    "relative_error": float("nan"),
-                }
-            )
+            found.append(_prediction("loss of gradient descent", best.loss, losses[steps][index], **about))
+            steps_taken = float(min(near, default=float("nan")))
+            found.append(_prediction("steps to within 1e-3", float("nan"), steps_taken, **about))
     for seed in seeds:
         reached, _ = polish(random_start(model, seed), model)
-        found.append(
-            _about("d1", "start × 1", model, seed) | {"quantity": "loss of L-BFGS"} | compared(best.loss, reached)
-        )
+        about = {"setting": f"D1: {_size(model)}, start × 1", "seed": seed}
+        found.append(_prediction("loss of L-BFGS", best.loss, reached, **about))
     return curves, found
 
 
-def of_threshold(model: Model, ratios: Iterable[float], seeds: Iterable[int]) -> Rows:
-    """Study d2: nλ_H λ₁ ⋯ λ_L at each ratio to the threshold, the penalties all equal: what is found, beside what is predicted.
+def threshold_rows(model: Model, ratios: Iterable[float], seeds: Iterable[int]) -> Rows:
+    """Return the rows of study d2: nλ_H λ₁ ⋯ λ_L at each ratio to the threshold, the penalties all equal.
 
-    From random starts of 1 to 4 times the usual scale, L-BFGS: the smaller ones vanish, the larger find collapse where it is a local
+    From random starts of 1 to 4 times the usual scale, L-BFGS: the smaller ones vanish, the larger find collapse if it is a local
     minimum; and from the collapsed solution with a tenth of its size in noise. Curves: the losses found, `step` counting the
-    starts. dufm.csv: the lowest (never above 1/2, as all zeros are always there) and whether it is collapsed (1) or nothing (0),
-    beside the predictions.
+    starts; the lowest of them (never above 1/2, as all zeros are always there), the predicted `optimum`, and whether the lowest is
+    `collapsed` (1) or zero (0). Predictions: the lowest loss, and whether it is collapsed.
     """
     curves: list[Row] = []
     found: list[Row] = []
@@ -108,7 +98,7 @@ def of_threshold(model: Model, ratios: Iterable[float], seeds: Iterable[int]) ->
         strength = threshold(model.layers, model.classes) * ratio
         penalty = (strength / model.per_class) ** (1 / (model.layers + 1))
         here = replace(model, penalties=(penalty,) * (model.layers + 1))
-        local, best, setting = collapsed_minimum(here), optimum(here), f"{ratio:g}"
+        local, best = collapsed_minimum(here), optimum(here)
         lowest = 0.5
         for seed in seeds:
             starts = [random_start(here, seed, scale) for scale in (1.0, 2.0, 3.0, 4.0)]
@@ -118,34 +108,43 @@ def of_threshold(model: Model, ratios: Iterable[float], seeds: Iterable[int]) ->
             for index, start in enumerate(starts):
                 reached, _ = polish(start, here)
                 lowest = min(lowest, reached)
-                about = _about("d2", setting, here, seed)
-                curves.append(about | {"step": index, "layer": 0, "metric": "loss", "value": reached})
-        about = _about("d2", setting, here, seeds[0])
+                curves.append(_curve("d2", "", here, seed, "loss", reached, index, ratio))
         collapsed = float(lowest < 0.5 - VANISHED)
-        found.append(about | {"quantity": "lowest loss"} | compared(best.loss, lowest))
-        found.append(about | {"quantity": "collapsed"} | compared(float(best.collapsed), collapsed))
+        measured = {"lowest loss": lowest, "optimum": best.loss, "collapsed": collapsed}
         if local is not None:
-            curves.append(about | {"step": -1, "layer": 0, "metric": "collapsed loss", "value": local.loss})
+            measured["collapsed loss"] = local.loss
+        curves += [_curve("d2", "", here, seeds[0], name, value, -1, ratio) for name, value in measured.items()]
+        about = {"setting": f"D2: {_size(here)}, {ratio:g} times the threshold", "seed": seeds[0]}
+        found.append(_prediction("lowest loss", best.loss, lowest, **about))
+        found.append(_prediction("collapsed", float(best.collapsed), collapsed, **about))
     return curves, found
 
 
-def of_network(
-    X: Tensor, y: Tensor, classes: tuple[int, int], model: Model, hidden: int, rate: float, steps: int, seed: int
+def network_rows(
+    X: Tensor,
+    y: Tensor,
+    classes: tuple[int, int],
+    model: Model,
+    hidden: int,
+    rate: float,
+    steps: int,
+    seed: int,
+    data: str,
 ) -> Rows:
-    """Study d3: a backbone with a DUFM head on two classes of X (N×d) with labels y, beside the DUFM's optimum.
+    """Return the rows of study d3: a backbone with a DUFM head on two classes of X (N×d) with labels y.
 
     The points are divided by their norms. model's per_class is replaced by what there is. Setting `end to end` is the training;
-    `features frozen` trains a new head by L-BFGS on the features that it ended with, `freed` lets go of them, which shows how far
-    they were from where unconstrained ones come to rest.
+    `features frozen` trains a new head by L-BFGS on the features that it ended with, `freed` releases them, which shows how far they
+    were from where unconstrained ones come to rest.
     """
     points, n = backbone.two_classes(torch.nn.functional.normalize(X.double()), y, *classes)
     model = replace(model, per_class=n)
     best = optimum(model)
-    curves: list[Row] = []
+    curves: list[Row] = [_curve("d3", "", model, seed, "optimum", best.loss)]
     network = backbone.backbone(points.shape[1], hidden, model.width, seed)
     for step, loss, parameters in backbone.train(network, points, model, seed, rate, recorded(steps)):
-        here = _about("d3", "end to end", model, seed) | {"step": step}
-        curves.append(here | {"layer": 0, "metric": "loss", "value": loss})
+        here = _curve("d3", "end to end", model, seed, "loss", loss, step)
+        curves.append(here)
         curves += [here | row for row in collapse(parameters, model.labels)]
     ended = {"end to end": (loss, parameters)}
     head = random_start(model, seed + 1000)[1:]
@@ -153,26 +152,26 @@ def of_network(
     ended["freed"] = polish(parameters, model)
     found = []
     for setting, (reached, values) in ended.items():
-        about = _about("d3", setting, model, seed)
-        found.append(about | {"quantity": "loss"} | compared(best.loss, reached))
-        found += list(_collapsed_rows(about, values, model))
-    return curves, found
+        about = {"data": data, "setting": f"D3: {_size(model)}, {setting}", "seed": seed}
+        found.append(_prediction("loss", best.loss, reached, **about))
+        found += list(_collapse_predictions(about, values, model))
+    return [row | {"data": data} for row in curves], found
 
 
-def of_ranks(model: Model, seeds: Iterable[int], rate: float, steps: int) -> Rows:
-    """Study d4: more than two classes, where collapse need not be the optimum.
+def rank_rows(model: Model, seeds: Iterable[int], rate: float, steps: int) -> Rows:
+    """Return the rows of study d4: more than two classes, for which collapse need not be the optimum.
 
     Gradient descent, L-BFGS from where it ends, and L-BFGS from the same starts. `predicted` is the loss of the better of collapse
-    and nothing, and K, the rank of every layer's input under collapse; a lower loss shows that collapse is not the optimum.
+    and zero, and K, the rank of every layer's input under collapse; a lower loss shows that collapse is not the optimum. The curves
+    hold the ends too: `final loss`, and `rank` by layer.
     """
     best, seeds = optimum(model), list(seeds)
-    curves: list[Row] = []
+    curves: list[Row] = [_curve("d4", "", model, seeds[0], "optimum", best.loss)]
     found: list[Row] = []
     starts = [random_start(model, seed) for seed in seeds]
     for step, loss, parameters in descend(stack(starts), model, rate, recorded(steps)):  # noqa: B007
         for index, seed in enumerate(seeds):
-            here = _about("d4", "gradient descent", model, seed) | {"step": step}
-            curves.append(here | {"layer": 0, "metric": "loss", "value": float(loss[index])})
+            curves.append(_curve("d4", "gradient descent", model, seed, "loss", float(loss[index]), step))
     for index, seed in enumerate(seeds):
         last = [values[index] for values in parameters]
         ended = {
@@ -181,26 +180,54 @@ def of_ranks(model: Model, seeds: Iterable[int], rate: float, steps: int) -> Row
             "L-BFGS": polish(starts[index], model, iterations=1500),
         }
         for setting, (reached, values) in ended.items():
-            about = _about("d4", setting, model, seed)
-            found.append(about | {"quantity": "loss"} | compared(best.loss, reached))
+            about = {"setting": f"D4: {_size(model)}, {setting}", "seed": seed}
+            found.append(_prediction("loss", best.loss, reached, **about))
+            curves.append(_curve("d4", setting, model, seed, "final loss", reached, steps))
             for layer, points in enumerate(layer_inputs(values)[0], start=1):
-                quantity = f"rank of the input of layer {layer}"
-                found.append(about | {"quantity": quantity} | compared(model.classes, rank(points)))
+                measured = rank(points)
+                curves.append(_curve("d4", setting, model, seed, "rank", measured, steps) | {"layer": layer})
+                found.append(_prediction("rank of the input", model.classes, measured, layer=layer, **about))
     return curves, found
 
 
-def _about(study: str, setting: str, model: Model, seed: int) -> Row:
-    return {"study": study, "setting": setting, "classes": model.classes, "layers": model.layers, "seed": seed}
+def _size(model: Model) -> str:
+    return f"K = {model.classes}, L = {model.layers}"
 
 
-def _collapsed_rows(about: Row, parameters: Parameters, model: Model) -> Iterator[Row]:
-    """DNC1 to DNC3 at the input of every layer; the DUFM's optimum has 0, 1 and 0."""
+def _curve(
+    study: str,
+    setting: str,
+    model: Model,
+    seed: int,
+    metric: str,
+    value: float,
+    step: int = 0,
+    ratio: float = float("nan"),
+) -> Row:
+    """Return a row of dufm_curves.csv for the whole model."""
+    return {
+        "study": study,
+        "data": "free features",
+        "setting": setting,
+        "classes": model.classes,
+        "layers": model.layers,
+        "ratio": ratio,
+        "seed": seed,
+        "step": step,
+        "layer": 0,
+        "metric": metric,
+        "value": value,
+    }
+
+
+def _prediction(quantity: str, predicted: float, measured: float, **about: Any) -> Row:
+    return prediction(quantity, predicted, measured, **({"data": "free features"} | about))
+
+
+def _collapse_predictions(about: Row, parameters: Parameters, model: Model) -> Iterator[Row]:
+    """Yield DNC1 to DNC3 at the input of every layer; the DUFM's optimum has 0, 1 and 0."""
     predictions = {"dnc1": 0.0, "dnc2": 1.0, "dnc3": 0.0}
     for row in collapse(parameters, model.labels):
         metric = str(row["metric"])
         if metric in predictions:
-            yield (
-                about
-                | {"quantity": f"{metric} of layer {row['layer']}"}
-                | compared(predictions[metric], float(row["value"]))
-            )
+            yield _prediction(metric, predictions[metric], float(row["value"]), layer=int(row["layer"]), **about)
