@@ -7,10 +7,14 @@ import pytest
 from conftest import REPOSITORY
 
 from agop_dnc.pipeline import tables
+from agop_dnc.studies import all as studies
 from agop_dnc.studies import judging
+from agop_dnc.studies.deep_rfm import claims as deep_rfm
 from agop_dnc.studies.judging import NOT_TESTED, REPRODUCED, Context
+from agop_dnc.studies.networks import claims as networks
 from agop_dnc.studies.verdicts import claims
 from agop_dnc.studies.verdicts.claims import CLAIMS
+from agop_dnc.studies.verdicts.study import settings_of_runs
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "studies"))
 import test_deep_rfm_claims as of_deep_rfm
@@ -62,6 +66,29 @@ def test_without_tables_every_claim_is_not_tested_and_says_why():
     assert {row["verdict"] for row in rows} == {NOT_TESTED}
     assert all(row["measured"].startswith("there is no ") for row in rows)
     assert evidence == []
+
+
+def test_the_papers_configuration_has_the_papers_settings():
+    config = studies.load([REPOSITORY / "config" / "paper.yaml"])
+    runs = settings_of_runs(config)
+    assert len(runs) == 3 * (2 + 3)
+    for run in runs:
+        dataset, model = run["dataset"], run["model"]
+        of = deep_rfm if model in ("relu", "cos") else networks
+        own = {"dataset": dataset, "n": 50_000, "architecture": model, "optimiser": "sgd"} | run["settings"]
+        assert judging.differences(own, of.paper_settings(dataset, model)) == ()
+
+
+def test_the_default_configuration_does_not_and_says_where():
+    config = studies.load([REPOSITORY / "config.yaml"])
+    settings = {(run["dataset"], run["model"]): run["settings"] for run in settings_of_runs(config)}
+    assert settings["digits", "cos"]["width"] != deep_rfm.paper_settings("digits", "cos")["width"]
+    rows, _ = claims.evaluate(
+        of_networks.given(), Context({"even": [150] * 10}, {("even", "mlp"): settings["digits", "mlp"]})
+    )
+    (row,) = (row for row in rows if row["claim"] == "dnc-5")
+    assert "n 1,500 (paper 50,000)" in row["as_paper"]
+    assert "unknown" not in row["as_paper"]
 
 
 def test_datasets_with_random_labels_are_not_judged():

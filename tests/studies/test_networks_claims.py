@@ -214,7 +214,5 @@ PAPERS = {"hidden_layers": 5, "width": 512, "batch_size": 128}
 )
 def test_a_verdict_says_which_settings_are_not_the_papers(dataset, architecture, settings, as_paper):
     own = {name: table.assign(dataset=dataset, architecture=architecture) for name, table in given().items()}
-    where = Context(
-        {dataset: [5000] * 10}, {(dataset, architecture): PAPERS | {"architecture": architecture} | settings}
-    )
+    where = Context({dataset: [5000] * 10}, {(dataset, architecture): PAPERS | settings})
     assert row_of("dnc-5", where, **own)["as_paper"] == as_paper

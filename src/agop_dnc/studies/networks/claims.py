@@ -167,7 +167,13 @@ def _runs(table: pd.DataFrame, context: Context) -> Iterator[Run]:
 
 def _finding(run: Run, measure: Callable[[Run], Measured], tables: Tables, context: Context) -> Finding:
     settings = context.settings.get((run.dataset, run.architecture), {})
-    own = {"dataset": run.dataset, "n": sum(run.class_sizes), "optimiser": "sgd", **settings}
+    own = {
+        "dataset": run.dataset,
+        "architecture": run.architecture,
+        "n": sum(run.class_sizes),
+        "optimiser": "sgd",
+        **settings,
+    }
     differs = differences(own, paper_settings(run.dataset, run.architecture))
     try:
         _check_fitted(run, tables)

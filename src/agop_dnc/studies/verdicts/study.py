@@ -4,14 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...pipeline.config import Configuration
+from ...pipeline.config import Config, Configuration
 from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..declaration import VERDICTS, Figure, Parts, Study, Table
+from ..deep_rfm import study as deep_rfm
+from ..networks import study as networks
 
 
 class VerdictsSection(Settings):
     """The papers' claims, judged by the run's tables."""
+
+
+def settings_of_runs(config: Configuration) -> list[Config]:
+    """Return the settings of every Deep RFM and network that a configuration runs, for comparison with the paper's.
+
+    Returns:
+        Mappings with `dataset`, `model` (an activation or an architecture) and `settings`.
+    """
+    found: list[Config] = []
+    if config.has("deep_rfm"):
+        for dataset in deep_rfm.datasets(config):
+            for activation in deep_rfm.activations(config):
+                used = deep_rfm.job_settings(config, activation, dataset)
+                found.append({"dataset": dataset, "model": activation, "settings": used})
+    if config.has("networks"):
+        for architecture in networks.architectures(config):
+            for dataset in networks.datasets(config, architecture):
+                used = networks.network_settings(config, architecture, dataset)
+                used = used | networks.training_settings(config, architecture, dataset)
+                found.append({"dataset": dataset, "model": architecture, "settings": used})
+    return found
 
 
 def parts(config: Configuration) -> Parts:
