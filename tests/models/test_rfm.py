@@ -152,7 +152,7 @@ def test_iteration_zero_is_the_plain_kernel_machine(draw):
     first = next(rfm.iterates(X, Y, Settings(iterations=3)))
     machine = fit_kernel_machine(rfm.RADIAL["laplace"](10.0), X, Y, 1e-3)
     assert first.iteration == 0
-    assert (first.M == torch.eye(4)).all()
+    assert (torch.eye(4) == first.M).all()
     torch.testing.assert_close(first(draw(5, 4, seed=2)), machine(draw(5, 4, seed=2)), rtol=1e-10, atol=0)
 
 

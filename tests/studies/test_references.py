@@ -5,22 +5,13 @@ import math
 import pytest
 import torch
 
-from agop_dnc.collapse.metrics import centred_gram, gram_deviation, nc2
+from agop_dnc.collapse.metrics import centred_gram, gram_deviation
 from agop_dnc.studies.deep_rfm import references
 
 
 def labelled(sizes, d, seed=0):
     y = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     return torch.randn(len(y), d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)), y
-
-
-def test_nc2_of_random_directions_is_nc2_of_gaussian_class_means():
-    values = references.random_directions_nc2(5, 40, draws=3, seed=1)
-    from agop_dnc.randomness import generator
-
-    drawing = generator(1, "random directions", 5, 40)
-    expected = [nc2(torch.randn(5, 40, dtype=torch.float64, generator=drawing), torch.arange(5)) for _ in range(3)]
-    torch.testing.assert_close(values, torch.tensor(expected, dtype=torch.float64))
 
 
 def test_chance_is_what_the_draws_show_and_shrinks_with_the_dimension():

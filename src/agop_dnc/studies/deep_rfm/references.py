@@ -39,7 +39,7 @@ class Chance(NamedTuple):
 def chance(K: int, d: int, draws: int = DRAWS) -> Chance:
     """Return what K random directions in R^d show, over independent draws from a fixed generator."""
     cosines = random_directions_cosines(K, d, draws)
-    nc2 = random_directions_nc2(K, d, draws)
+    nc2 = torch.linalg.matrix_norm(cosines - simplex_gram(K))
     apart = ~torch.eye(K, dtype=torch.bool)
     deviation = (cosines - simplex_gram(K)).abs()[:, apart].amax(1)
     half = K // 2
@@ -61,15 +61,6 @@ def random_directions_cosines(K: int, d: int, draws: int = DRAWS, seed: int = 0)
         unit = torch.nn.functional.normalize(means - means.mean(0), dim=1)
         torch.mm(unit, unit.T, out=matrix)
     return cosines
-
-
-def random_directions_nc2(K: int, d: int, draws: int = DRAWS, seed: int = 0) -> Tensor:
-    """Return NC2 of K random directions in R^d for each of several draws.
-
-    NC2 = ‖μ̃ μ̃ᵀ − Σ_ETF‖_F (paper, Section 3.4), the directions in place of the class means.
-    """
-    distances: Tensor = torch.linalg.matrix_norm(random_directions_cosines(K, d, draws, seed) - simplex_gram(K))
-    return distances
 
 
 def small_class_metrics(X: Tensor, y: Tensor) -> dict[str, float]:
