@@ -40,8 +40,8 @@ The configuration, with every default filled in
 """
 _HOW = """
 
-Every claim is a rule over the run's tables, with bounds that each seed must keep; `claims.html`_ (category Rendered
-notebooks) has the bounds, the reason for each, and the evidence beside each verdict.
+Every claim is a rule applied to the run's tables, with bounds that each seed must meet; `claims.html`_ (category Rendered
+notebooks) has the bounds, the reason for each, and the evidence for each verdict.
 """
 
 

@@ -10,18 +10,21 @@ from ...data.datasets import Arrays
 from ...models.networks import Network, hidden_names
 from ...pipeline.tables import Row
 
-# What measure() calls the numbers of a whole network, and training.csv.
+# Names in training.csv of numbers that collapse.network.measure() names otherwise.
 _TRAINING_NAMES = {"loss": "train_loss", "accuracy": "train_accuracy"}
 
 
 def measure(network: Network, arrays: Arrays, seed: int, ranks: Sequence[int] = ()) -> dict[str, list[Row]]:
-    """Return the rows of each table for a network with these weights.
+    """Return the rows of each table for a network with its current weights.
 
     Args:
-        network: On the arrays' device, in evaluation mode.
+        network: The network, on the arrays' device and in evaluation mode.
         arrays: The points it was trained on, in its precision, and the test points.
-        seed: Of the null's random rotations.
-        ranks: Numbers of singular directions of the truncated ablation; no truncations if empty.
+        seed: Seed of the random rotations that give the null of the Neural Feature Ansatz.
+        ranks: How many singular directions the truncated ablation keeps; no truncations if empty.
+
+    Returns:
+        The rows by table: `networks`, `truncation`, `nfa` and `training`.
     """
     x, x_test = (part.reshape(-1, *arrays.image_shape) for part in (arrays.x_train, arrays.x_test))
     names = hidden_names(network)
