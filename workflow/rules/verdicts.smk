@@ -1,6 +1,7 @@
-"""The verdicts: every claim judged by the run's tables."""
+"""The verdicts: every claim is judged by the run's tables."""
 
-# Claims are about a dataset's own labels.
+# Claims are about datasets with their own labels.
+
 JUDGED = SETTINGS.original()
 JUDGING = [study.name for study in studies.running(SETTINGS) if study.claims]
 

@@ -1,4 +1,4 @@
-"""Read one dataset and store it as the models will want it, with the facts that captions state."""
+"""Read one dataset and store it in the form that the models use, with the facts that captions state."""
 
 from job import job
 
