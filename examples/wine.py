@@ -1,4 +1,4 @@
-"""Write the wine dataset that scikit-learn carries (178 wines, 13 measurements, 3 cultivars) as the npz that the workflow reads."""
+"""Write scikit-learn's wine dataset (178 wines, 13 measurements, 3 cultivars) as an npz file for the workflow."""
 
 import numpy as np
 from sklearn.datasets import load_wine

@@ -107,7 +107,7 @@ class _Lines:
 def _progress(lines: _Lines, *arguments: Any, **settings: Any) -> Any:
     from tqdm import tqdm
 
-    shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} gone, {remaining} left"}
+    shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} elapsed, {remaining} left"}
     return tqdm(*arguments, file=lines, mininterval=IN_THE_LOG, miniters=1, **(shown | settings))
 
 

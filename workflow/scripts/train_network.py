@@ -38,7 +38,7 @@ with job(snakemake) as progress:
         desc=f"epoch {done} of {settings.epochs}",
         unit=" samples",
         unit_scale=True,
-        bar_format="{desc}, {rate_fmt}, {elapsed} gone, {remaining} left",
+        bar_format="{desc}, {rate_fmt}, {elapsed} elapsed, {remaining} left",
     )
 
     def tell(epoch, loss):
