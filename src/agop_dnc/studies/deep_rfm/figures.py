@@ -1,4 +1,4 @@
-"""The figures of Deep RFMs: Gram matrices (Figures 1, 5, 6), NC1 and NC2 against depth (Figures 3, 4)."""
+"""Draw the figures of Deep RFMs: Gram matrices (Figures 1, 5, 6), NC1 and NC2 against depth (Figures 3, 4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from ...drawing import BLACK, BLUE, METRIC_LABELS, ORANGE, band, captioned
 from ...pipeline.tables import summary
 
-# Component of deep_rfm.csv: label, colour, marker.
+# Label, colour and marker of each component in deep_rfm.csv.
 DEEP_RFM_CURVES = {
     "x": ("$X$", BLACK, "o"),
     "agop": ("$M^{1/2}X$", BLUE, "s"),
@@ -23,7 +23,15 @@ DEEP_RFM_CURVES = {
 
 
 def gram_figure(rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], caption: str) -> Figure:
-    """Gram matrices with colours from −1 to 1 (paper, Figures 1, 5, 6): a row per (name, matrices by layer), a column per layer."""
+    """Draw Gram matrices with colours from −1 to 1 (paper, Figures 1, 5, 6): one row per entry of `rows`, one column per layer.
+
+    Args:
+        rows: For each row its name, and matrices (n×n) by layer.
+        caption: The caption.
+
+    Returns:
+        The figure.
+    """
     columns = max(len(matrices) for _, matrices in rows)
     figure, axes = plt.subplots(
         len(rows), columns, figsize=(1.9 * columns + 1.3, 2.15 * len(rows) + 0.9), squeeze=False, layout="constrained"
@@ -43,9 +51,17 @@ def gram_figure(rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], 
 
 
 def depth_figure(table: pd.DataFrame, names: Mapping[str, str], caption: str) -> Figure:
-    """NC1 (left) and NC2 (right) against layer on a log scale (paper, Figures 3 and 4): a row per dataset, in names' order.
+    """Draw NC1 (left) and NC2 (right) against layer on a log scale (paper, Figures 3 and 4), one row per dataset.
 
-    table: rows of deep_rfm.csv of one activation. Curves are means over seeds, bands one standard deviation.
+    Curves are means over seeds, bands one standard deviation.
+
+    Args:
+        table: Rows of deep_rfm.csv for one activation.
+        names: The title of each dataset, in the order of the figure's rows.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     figure, axes = plt.subplots(
         len(names), 2, figsize=(8.2, 2.7 * len(names) + 0.7), squeeze=False, layout="constrained"
