@@ -13,6 +13,7 @@ from machine import added_bytes, matrix_product_rate, seconds
 from torch.func import functional_call, jacrev, vmap
 
 from agop_dnc.collapse.layer_agop import LayerAgop
+from agop_dnc.collapse.network import gradient_outer_products, measure
 from agop_dnc.data import datasets
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import networks, sgd
@@ -63,7 +64,7 @@ def agops_by_jacobians(network: networks.Network, X: torch.Tensor) -> None:
 
 def agops(network: networks.Network, X: torch.Tensor, y: torch.Tensor, names: list[str]) -> None:
     """The same by the backward recursion, each as a matrix."""
-    S = network.gradient_outer_products(network, X, y, names)
+    S = gradient_outer_products(network, X, names)
     for layer, s in zip(networks.hidden_linear_layers(network.head), S, strict=True):
         _ = LayerAgop(layer.weight.detach(), s).matrix
 
@@ -91,7 +92,7 @@ def main() -> None:
         "(median of 5; operations: 3.7 times as many)"
     )
     for state in ("untrained", "after five epochs"):
-        took = seconds(lambda: network.measure(network, X, y, names), 2)
+        took = seconds(lambda: measure(network, X, y, names), 2)
         print(f"a measured epoch, N = 5,000, all metrics, {state}: {took:.2f} s")
         share_of_rate(network, X, y, 0.0)
     for N in (5000, 20000):
@@ -105,7 +106,7 @@ def extraction(N: int) -> int:
     torch.set_num_threads(1)
     network = networks.build("mlp", SHAPE, CLASSES)
     X, y = points(N)
-    return added_bytes(lambda: network.measure(network, X, y, networks.hidden_names(network)))
+    return added_bytes(lambda: measure(network, X, y, networks.hidden_names(network)))
 
 
 if __name__ == "__main__":

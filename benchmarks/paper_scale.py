@@ -1,8 +1,9 @@
-"""The paper's scale on a GPU: run each configuration of benchmarks/paper_scale without Snakemake, and print what its jobs cost as Markdown.
+"""The paper's scale on a GPU: run exported lists of jobs without Snakemake, and print what the jobs cost as Markdown.
 
-Start it in a folder in which `data/` has torchvision's copy of MNIST, and `cifar10.npz` CIFAR-10 (x_train, y_train, x_test, y_test); all goes into
-that folder. A run that was stopped goes on with the same command. For what does not fit the time, lower `epochs` in a copy of the
-configuration: the table says seconds an epoch.
+First, where Snakemake is: `agop-dnc export-jobs --configfile benchmarks/paper_scale/mlp_mnist.yaml --directory D > mlp_mnist.jobs.json`,
+for each configuration. Then, in a folder in which `data/` has torchvision's copy of MNIST, and `cifar10.npz` CIFAR-10 (x_train, y_train,
+x_test, y_test): `python benchmarks/paper_scale.py *.jobs.json`. All results go into that folder, and a run that was stopped resumes with
+the same command. For what does not fit the time, lower `epochs` in a copy of the configuration: the table says seconds per epoch.
 """
 
 import argparse
@@ -12,18 +13,14 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import yaml
-
-HERE = Path(__file__).resolve().parent
-SCRIPT = HERE.parent / "workflow" / "without_snakemake.py"
 
 
 def table(run: str, epochs: dict[str, int]) -> str:
     """A Markdown table of a run's jobs that models ran in."""
     cost = pd.read_csv(Path("results", run, "tables", "cost.csv"))
-    cost = cost[cost.rule.isin(["fit_deep_rfm", "train_network", "measure_network", "ablate_network"])]
+    cost = cost[cost.rule.isin(["fit_deep_rfm", "fit_deep_rfm_and_gram", "train_network", "measure_network"])]
     lines = [
-        "| rule | job | seconds | seconds an epoch | memory, GB | of the GPU, GB |",
+        "| rule | job | seconds | seconds per epoch | memory, GB | of the GPU, GB |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in cost.itertuples():
@@ -48,17 +45,15 @@ def made_with(run: str) -> str:
 
 
 def main() -> None:
+    """Run the lists that are named, each as a run of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted((HERE / "paper_scale").glob("*.yaml"))
-    parser.add_argument(
-        "configurations", nargs="*", type=Path, default=known, help="all of benchmarks/paper_scale if none is named"
-    )
+    parser.add_argument("lists", nargs="+", type=Path, help="what agop-dnc export-jobs printed")
     codes = 0
-    for file in parser.parse_args().configurations:
-        codes |= subprocess.run([sys.executable, SCRIPT, file], stdout=sys.stderr).returncode
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        kinds = config.get("networks", {}).get("architectures", {})
-        epochs = {name: settings["epochs"] for name, settings in kinds.items() if "epochs" in (settings or {})}
+    for file in parser.parse_args().lists:
+        codes |= subprocess.run([sys.executable, "-m", "agop_dnc", "run-jobs", file], stdout=sys.stderr).returncode
+        config = json.loads(file.read_text(encoding="utf-8"))["config"]
+        kinds = config["networks"]["architectures"]
+        epochs = {name: settings["epochs"] for name, settings in kinds.items()}
         print(f"\n## {config['run']}\n\n{made_with(config['run'])}\n\n{table(config['run'], epochs)}", flush=True)
     sys.exit(codes)
 

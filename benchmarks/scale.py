@@ -25,6 +25,7 @@ from torch import nn
 from agop_dnc.data import datasets
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import deep_rfm, networks, training
+from agop_dnc.models.settings import TrainingSettings
 from agop_dnc.pipeline import costs
 from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
 
@@ -72,7 +73,7 @@ def trained(architecture: str, n: int, epochs: int, cifar: str) -> dict[str, flo
     marks = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
         momentum = 0.9 if architecture == "vgg11" else 0.0
-        schedule = training.Settings(epochs + 1, 0.01, momentum, BATCH, measure_every=epochs + 1)
+        schedule = TrainingSettings(epochs + 1, 0.01, momentum, BATCH, measure_every=epochs + 1)
         training.train(network, x, Y, schedule, 0, folder, lambda epoch, loss: marks.append(time.perf_counter()))
     return {"seconds": (marks[-1] - marks[1]) / epochs, "megabytes": costs.memory()["peak_memory_mb"], "floor": floor}
 

@@ -12,7 +12,8 @@ import torch
 from sweep_digits import reached
 
 from agop_dnc.data import datasets
-from agop_dnc.models import networks, training
+from agop_dnc.models import networks
+from agop_dnc.models.settings import TrainingSettings
 
 # Dataset, architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy, seed.
 TRIED = [
@@ -46,7 +47,7 @@ def main() -> None:
         if architecture not in asked.architectures:
             continue
         arrays = datasets.load(Path(asked.folder) / f"{name}.npz").arrays()
-        settings = training.Settings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
+        settings = TrainingSettings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
         found = reached(arrays, architecture, scale, settings, seed)
         print(f"{name},{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{seed},{found}", flush=True)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.func import jacrev, vmap
 
-from agop_dnc.kernels import agop, radial
+from agop_dnc.kernels import agop, blocks, radial
 from agop_dnc.kernels.radial import Gaussian, Laplace
 
 KERNELS = [Laplace(2.0), Gaussian(1.5)]
@@ -47,7 +47,7 @@ def test_agop_equals_autograd(kernel, N, d, coincident, way, draw, monkeypatch):
 def test_agop_is_the_same_whatever_the_chunks(kernel, draw, monkeypatch):
     X, alpha = draw(50, 6), draw(50, 4, seed=1)
     whole = agop.kernel_agop(kernel, X, alpha)
-    monkeypatch.setattr(radial, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(blocks, "CHUNK_BYTES", 1000)
     torch.testing.assert_close(agop.kernel_agop(kernel, X, alpha), whole, rtol=1e-12, atol=1e-14)
 
 
@@ -108,7 +108,7 @@ def test_coincident_points_are_at_distance_zero(draw):
 def test_chunks_of_distances_fit_together(draw, monkeypatch):
     X = collapsed(draw, 1e-6)
     whole = radial.distances(X)
-    monkeypatch.setattr(radial, "_CHUNK_BYTES", 8 * 60 * 7)
+    monkeypatch.setattr(blocks, "CHUNK_BYTES", 8 * 60 * 7)
     torch.testing.assert_close(radial.distances(X), whole, rtol=1e-7, atol=0)
 
 

@@ -46,7 +46,20 @@ def markdown(table: pd.DataFrame) -> str:
             ]
         elif not name.endswith("_std"):
             merged[name] = [str(value) for value in table[name]]
-    lines = [list(merged), ["---"] * len(merged), *zip(*merged.values(), strict=True)]
+    return table_of(pd.DataFrame(merged))
+
+
+def table_of(cells: pd.DataFrame) -> str:
+    """Return a table of short cells as Markdown.
+
+    >>> print(table_of(pd.DataFrame({"a": [1.5], "b": ["x"]})))
+    | a | b |
+    | --- | --- |
+    | 1.5 | x |
+    <BLANKLINE>
+    """
+    rows = [[short(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in cells.to_numpy()]
+    lines = [list(map(str, cells.columns)), ["---"] * cells.shape[1], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -60,7 +73,10 @@ def short(value: Any) -> str:
 
 
 def shown(table: pd.DataFrame) -> Any:
-    """Return a table for a notebook to display. (pandas' Styler would put a random id in it.)"""
+    """Return a table for a notebook to display.
+
+    (pandas' Styler would put a random id in it.)
+    """
     from IPython.display import HTML
 
     return HTML(table.to_html(index=False, border=0, float_format=short, na_rep=""))  # type: ignore[no-untyped-call]

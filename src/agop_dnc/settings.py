@@ -45,17 +45,20 @@ def with_default(model: type[Settings], key: str, value: Any) -> Any:
     return field
 
 
-def overriding(name: str, *models: type[Settings], **keys: Any) -> Any:
+def overriding(name: str, *models: type[Settings], without: Iterable[str] = (), **keys: Any) -> Any:
     """Return a model with every field of the given ones, each optional, to override settings of some datasets or models.
 
     Args:
         name: The class name.
         models: Settings whose fields may be overridden.
+        without: Fields of them that may not.
         keys: Further fields as pydantic takes them, which say what is meant.
     """
     fields: dict[str, Any] = dict(keys)
     for model in models:
         for key, info in model.model_fields.items():
+            if key in without:
+                continue
             fields.setdefault(key, (info.annotation | None, with_default(model, key, None)))  # type: ignore[operator]
     return create_model(name, __base__=Settings, **fields)
 

@@ -61,7 +61,7 @@ for name in ("whole", "killed"):
     measured = []
     for epoch, path in training.snapshots(folder / name).items():
         if epoch % 100 == 0:
-            table = measure(training.load_snapshot(build(), path), x, y, ["head.0", "head.2"])
+            table = measure(training.load_snapshot(build(), path), x, y, ["head.0", "head.2"]).table
             measured += [{"epoch": epoch} | row for row in table.to_dict("records")]
     tables.write(measured, ["epoch", *COLUMNS], folder / f"{name}.csv")
 print(kills)

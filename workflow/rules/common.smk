@@ -95,4 +95,5 @@ def facts_of(names):
 
 def user_file(wildcards):
     """Return a user's own file, which is read again when it changes."""
-    return SETTINGS.datasets[wildcards.dataset].path or []
+    path = SETTINGS.datasets[wildcards.dataset].path
+    return str(Path(path).expanduser()) if path else []

@@ -3,7 +3,7 @@
 from job import job
 
 with job(snakemake):
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.kernels import radial
     from agop_dnc.pipeline import tables
     from agop_dnc.studies.kernel_trace import rows
@@ -14,7 +14,7 @@ with job(snakemake):
             model: radial.KERNELS[settings["kernel"]](settings["bandwidth"])
             for model, settings in params.settings[name].items()
         }
-        y = datasets.load(path).arrays().y_train
+        y = prepared.load(path).arrays().y_train
         found += rows.prediction_rows(traces[traces.dataset == name], kernels, y, params.mu)
     predicted = ({"study": "kernel_trace"} | row for row in found)
     tables.write(predicted, params.columns["predictions"], snakemake.output[0])

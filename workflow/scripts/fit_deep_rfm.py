@@ -5,7 +5,7 @@ from job import job
 with job(snakemake) as progress:
     import numpy as np
 
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.files import replacing
     from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import forecasts, tables
@@ -15,7 +15,7 @@ with job(snakemake) as progress:
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, settings = int(wildcards.seed), DeepRfmSettings(**params.settings)
     device = select_device(params.device, params.threads)
-    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
+    arrays = prepared.load_labelled(snakemake.input.data, params.labels, seed).arrays().to(device)
     n, d = arrays.x_train.shape
     needed = forecasts.deep_rfm_bytes(n, d, len(arrays.x_test), settings.width, settings.precision)
     forecasts.check_memory(needed, available_bytes(device), n, settings.precision)

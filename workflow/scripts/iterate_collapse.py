@@ -3,7 +3,7 @@
 from job import job
 
 with job(snakemake):
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
     from agop_dnc.studies.collapse_iteration import rows
@@ -12,7 +12,7 @@ with job(snakemake):
     select_device("cpu", params.threads)
     sources = {"gaussian": rows.gaussian_gram(settings["classes"], settings["per_class"], params.seed)}
     for name, path in zip(params.datasets, snakemake.input, strict=True):
-        arrays = datasets.load(path).arrays()
+        arrays = prepared.load(path).arrays()
         sources[name] = rows.dataset_gram(arrays.x_train, arrays.y_train, settings["dataset_per_class"])
     curves, found = [], []
     for name, (A, y) in sources.items():

@@ -6,7 +6,7 @@ with job(snakemake):
     import tempfile
     from pathlib import Path
 
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import forecasts, tables
     from agop_dnc.pipeline.device import available_bytes, select_device
@@ -14,7 +14,7 @@ with job(snakemake):
 
     params, wildcards = snakemake.params, snakemake.wildcards
     device = select_device("cpu", params.threads)
-    dataset = datasets.load(snakemake.input.data)
+    dataset = prepared.load(snakemake.input.data)
     arrays, seed = dataset.arrays(), params.seed
     deep_rfm = DeepRfmSettings(**params.settings) if "activation" in params.settings else None
     if deep_rfm is not None:

@@ -5,7 +5,7 @@ from job import job
 with job(snakemake) as progress:
     import torch
 
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.models import networks, training
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
@@ -14,7 +14,7 @@ with job(snakemake) as progress:
     params, wildcards, output = snakemake.params, snakemake.wildcards, snakemake.output
     seed = int(wildcards.seed)
     device = select_device(params.device, params.threads, params.tf32)
-    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    arrays = prepared.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     classes = int(arrays.y_train.max()) + 1
     network = networks.build(wildcards.architecture, arrays.image_shape, classes, seed=seed, **params.network).to(
         device
@@ -25,7 +25,9 @@ with job(snakemake) as progress:
     for epoch, path in progress(snapshots.items(), unit="epochs"):
         training.load_snapshot(network, path)
         ranks = params.ranks if epoch == max(snapshots) else ()
-        for name, measured in rows.measure(network, arrays, seed, ranks).items():
+        # The null takes as long as all the rest; it is asked of the untrained and of the trained network.
+        rotations = 5 if epoch in (min(snapshots), max(snapshots)) else 0
+        for name, measured in rows.measure(network, arrays, seed, ranks, rotations).items():
             found[name] += [labels | {"epoch": epoch} | row for row in measured]
     for name, columns in params.columns.items():
         tables.write(found[name], columns, output[name])

@@ -1,23 +1,16 @@
-"""Read one dataset and store it as the models will want it, with the facts that captions state."""
+"""Read one dataset and store it as the models need it, with the facts that captions state."""
 
 from job import job
 
 with job(snakemake):
     import json
-    from pathlib import Path
-
-    import numpy as np
 
     from agop_dnc.data import datasets
+    from agop_dnc.files import write_text
 
     where = dict(snakemake.params.where) or {"root": "", "download": False}
     dataset = datasets.prepare(snakemake.wildcards.dataset, snakemake.params.settings, where["root"], where["download"])
-    facts = {
-        "points": len(dataset.x_train),
-        "test_points": len(dataset.x_test),
-        "image_shape": dataset.x_train.shape[1:],
-        "class_sizes": np.bincount(dataset.y_train).tolist(),
-    }
     datasets.save(dataset, snakemake.output.arrays)
-    Path(snakemake.output.facts).write_text(json.dumps(facts) + "\n")
+    facts = dataset.facts()
+    write_text(snakemake.output.facts, json.dumps(facts, ensure_ascii=False) + "\n")
     print(facts)

@@ -3,7 +3,7 @@
 from job import job
 
 with job(snakemake):
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.models.dufm import Model
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
@@ -23,7 +23,7 @@ with job(snakemake):
             ratios = rows.swept(chosen["decades"], chosen["points"])
             curves, found = rows.threshold_rows(model, ratios, seeds)
         case "d3":
-            arrays = datasets.load(snakemake.input[0]).arrays()
+            arrays = prepared.load(snakemake.input[0]).arrays()
             points = (arrays.x_train, arrays.y_train)
             network = (chosen["hidden"], *descent, seeds[0], chosen["dataset"])
             curves, found = rows.network_rows(*points, (0, 1), model, *network)

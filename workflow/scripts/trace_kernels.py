@@ -3,7 +3,7 @@
 from job import job
 
 with job(snakemake) as progress:
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.models.settings import DeepRfmSettings
     from agop_dnc.pipeline import tables
     from agop_dnc.pipeline.device import select_device
@@ -11,7 +11,7 @@ with job(snakemake) as progress:
 
     params, model = snakemake.params, snakemake.wildcards.model
     device = select_device(params.device, params.threads)
-    arrays, settings = datasets.load(snakemake.input.data).arrays().to(device), DeepRfmSettings(**params.settings)
+    arrays, settings = prepared.load(snakemake.input.data).arrays().to(device), DeepRfmSettings(**params.settings)
     if model == "rfm":
         found = trace.trace_rfm(arrays, settings, params.mu)
     else:

@@ -14,7 +14,7 @@ with job(snakemake) as progress:
 
     import torch
 
-    from agop_dnc.data import datasets
+    from agop_dnc.data import prepared
     from agop_dnc.labels import signed_one_hot
     from agop_dnc.models import networks, training
     from agop_dnc.models.settings import TrainingSettings
@@ -24,9 +24,11 @@ with job(snakemake) as progress:
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, settings = int(wildcards.seed), TrainingSettings(**params.training)
     device = select_device(params.device, params.threads, params.tf32)
-    arrays = datasets.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
+    arrays = prepared.load_labelled(snakemake.input.data, params.labels, seed).arrays(torch.float32).to(device)
     x = arrays.x_train.reshape(-1, *arrays.image_shape)
     Y = signed_one_hot(arrays.y_train).float()
+    if wildcards.architecture != "mlp":
+        prepared.check_convnet(wildcards.dataset, wildcards.architecture, arrays.image_shape)
     training.check_batches(wildcards.architecture, len(x), settings.batch_size)
     network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
     # A state made with other settings, code or data is another state; those of the same network that nothing needs any more go.

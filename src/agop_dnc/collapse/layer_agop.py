@@ -36,10 +36,6 @@ class LayerAgop:
         full: Tensor = self.W.T @ (self.S @ self.W)
         return full
 
-    def root_features(self, X: Tensor) -> Tensor:
-        """Rows of X (n×d) times AGOP^{1/2}, in the coordinates Q: n×r, with the same inner products as the n×d ones."""
-        return X.double() @ self._root_map
-
     def correlations(self) -> dict[str, float]:
         """Pearson correlations of WᵀW with AGOP^{1/2} (`sqrt_agop`) and with the AGOP (`agop`): the Neural Feature Ansatz.
 
@@ -69,6 +65,53 @@ class LayerAgop:
             )
             for name, values in (("sqrt_agop", eigenvalues.sqrt()), ("agop", eigenvalues))
         }
+
+    def weight_preserving_null(self, rotation: Tensor) -> dict[str, float]:
+        r"""Return the same correlations with S's eigenvectors rotated and the weights kept: `sqrt_agop`, `agop`.
+
+        The AGOP becomes WᵀRΛRᵀW, with Λ the eigenvalues of S and R a random rotation of R^width. It still shares W with the
+        neural feature matrix, so what is left of the correlation is what any gradients with this spectrum give, and what goes
+        is due to *which* directions the gradients take.
+
+        Args:
+            rotation: R, width×width and orthogonal (see :func:`random_frame`); signs of its columns do not matter.
+        """
+        values, T, ones = self._spectrum, self._row_space[1], self._row_space[0].sum(0)
+        B = (T @ rotation.to(T)[:, : len(values)]) * values.sqrt()
+        # The eigenvectors times the roots of the eigenvalues μ of BBᵀ, from the smaller of BBᵀ and BᵀB.
+        if len(values) < len(B):
+            mu, V = torch.linalg.eigh(B.T @ B)
+            C = B @ V
+        else:
+            mu, V = torch.linalg.eigh(B @ B.T)
+            C = V * mu.clamp(min=0).sqrt()
+        kept = mu > 0
+        mu, C = mu[kept], C[:, kept]
+        overlap, sums = ((self._nfm @ C) * C).sum(0), (ones @ C).square()
+        nfm = (float(ones @ self._nfm @ ones), float(self._nfm.square().sum()))
+        d = self.W.shape[1]
+        return {
+            name: _pearson_of_sums(
+                float((overlap * scale).sum()),
+                nfm,
+                (float((sums * scale).sum()), float((mu * scale).square().sum())),
+                d,
+            )
+            for name, scale in (("sqrt_agop", mu.rsqrt()), ("agop", torch.ones_like(mu)))
+        }
+
+    def eigenmap(self, power: float) -> Tensor:
+        """Return diag(λ^power) Vᵀ (r×d), with λ the AGOP's eigenvalues from the largest and V its eigenvectors in R^d."""
+        eigenvalues, vectors = self._eigen
+        scaled = (vectors * eigenvalues.pow(power)).flip(1)
+        full: Tensor = (self._row_space[0] @ scaled).T
+        return full
+
+    @cached_property
+    def _spectrum(self) -> Tensor:
+        """The eigenvalues of S that are not rounding, largest first."""
+        values: Tensor = torch.linalg.eigvalsh(self.S).flip(0)
+        return values[values > values[0] * len(values) * torch.finfo(values.dtype).eps]
 
     @cached_property
     def _row_space(self) -> tuple[Tensor, Tensor]:
@@ -100,10 +143,6 @@ class LayerAgop:
         eigenvalues, vectors = self._eigen
         half = vectors * eigenvalues.pow(0.25)
         return half @ half.T
-
-    @cached_property
-    def _root_map(self) -> Tensor:
-        return self._row_space[0] @ self._root
 
 
 def random_frame(d: int, width: int, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..kernels.radial import row_chunks
+from ..randomness import generator
+
+COLLAPSE = ("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised")
+
 
 class ClassMeans:
     """Class means of features that come a chunk at a time."""
@@ -27,7 +32,8 @@ class ClassMeans:
         if self._sums is None:
             self._sums = torch.zeros(len(self._counts), X.shape[1], dtype=torch.float64, device=X.device)
             self._counts = self._counts.to(X.device)
-        self._sums.index_add_(0, y, X.double())
+        for rows in _blocks(X):
+            self._sums.index_add_(0, y[rows], X[rows].double())
         self._counts += torch.bincount(y, minlength=len(self._counts))
 
     @property
@@ -49,7 +55,9 @@ class Scatter:
         self.means = means
         self.centred_means = means - means.mean(0)
         _, s, Vt = torch.linalg.svd(self.centred_means, full_matrices=False)
-        kept = s > s[0] * max(means.shape) * torch.finfo(s.dtype).eps
+        # Centred, K means span at most K−1 dimensions; rounding, relative to the means before, fills the others.
+        kept = s > torch.linalg.vector_norm(means, dim=1).max() * max(means.shape) * torch.finfo(s.dtype).eps
+        kept[len(means) - 1 :] = False
         self._s, self._V = s[kept], Vt[kept].T
         self._points = 0
         self._squared = means.new_zeros(())
@@ -57,24 +65,25 @@ class Scatter:
 
     def add(self, X: Tensor, y: Tensor) -> None:
         """Take in a chunk of features (n×d) with labels (n)."""
-        residuals = X - self.means[y]  # in float64, as the means are
         self._points += len(X)
-        self._squared += torch.linalg.vector_norm(residuals).square()
-        self._projected += (residuals @ self._V).square().sum(0)
+        for rows in _blocks(X):
+            residuals = X[rows] - self.means[y[rows]]  # in float64, as the means are
+            self._squared += torch.linalg.vector_norm(residuals).square()
+            self._projected += (residuals @ self._V).square().sum(0)
 
     @property
     def trace_within(self) -> float:
-        """tr Σ_W."""
+        """Tr Σ_W."""
         return float(self._squared / self._points)
 
     @property
     def trace_between(self) -> float:
-        """tr Σ_B."""
+        """Tr Σ_B."""
         return float(self.centred_means.square().sum() / len(self.means))
 
     @property
     def collapse(self) -> dict[str, float]:
-        """Every NC1 and NC2 of the contract; what they are is said at the functions of their names."""
+        """Every NC1 and NC2, by the names of the functions that define them."""
         within, between = self.trace_within, self.trace_between
         nothing_between = float("inf") if within > 0 else float("nan")
         G = _mean_gram(self.centred_means)
@@ -108,7 +117,7 @@ def scatter(X: Tensor, y: Tensor) -> Scatter:
 
 
 def collapse(X: Tensor, y: Tensor) -> dict[str, float]:
-    """Every NC1 and NC2 of the contract, from one pass over the features X (N×d) with labels y (N)."""
+    """Return every NC1 and NC2 of features X (N×d) with labels y (N), in blocks of rows that stay in a core's cache."""
     return scatter(X, y).collapse
 
 
@@ -237,6 +246,53 @@ def thin(y: Tensor, at_most: int) -> Tensor:
         members = (y == label).nonzero().flatten()
         kept.append(members[torch.linspace(0, len(members) - 1, share).round().long()])
     return torch.cat(kept).sort().values
+
+
+def random_directions_nc2(K: int, d: int, draws: int = 1000, seed: int = 0) -> Tensor:
+    """Return NC2 of K independent random directions of R^d taken for class means: what NC2 is without any structure.
+
+    High dimension alone brings K random vectors close to a simplex: their cosines are of order d^{-1/2}, and NC2 falls
+    likewise. A network's NC2 says something only next to this value for its own width.
+
+    NC2 depends on the inner products alone. Those of Gaussian vectors are LLᵀ with L lower triangular, L_ii² from χ² with
+    d − i degrees of freedom (i from 0) and N(0, 1) below (Bartlett's decomposition), so that d costs nothing.
+
+    Args:
+        K: the number of classes.
+        d: the dimension of the features.
+        draws: how many independent sets of K means to draw.
+        seed: of the draws.
+
+    Returns:
+        The `draws` values of NC2, in float64.
+
+    Raises:
+        ValueError: if there are fewer than two classes, or no dimension or draw.
+
+    >>> float(random_directions_nc2(10, 256, draws=100).mean()) < float(random_directions_nc2(10, 64, draws=100).mean())
+    True
+    """
+    if K < 2 or d < 1 or draws < 1:
+        raise ValueError(
+            f"NC2 takes two or more classes in one or more dimensions, not K = {K}, d = {d}, draws = {draws}"
+        )
+    source = generator(seed, "random directions", K, d)
+    values = torch.empty(draws, dtype=torch.float64)
+    freedom = d - torch.arange(K, dtype=torch.float64)
+    for some in row_chunks(draws, 8 * K * min(K, d)):
+        means = torch.randn(some.stop - some.start, K, min(K, d), dtype=torch.float64, generator=source)
+        if d >= K:
+            squares = 2 * torch._standard_gamma((freedom / 2).expand(len(means), K), generator=source)
+            means = means.tril(-1) + squares.sqrt().diag_embed()
+        mu = torch.nn.functional.normalize(means - means.mean(1, keepdim=True), dim=2)
+        values[some] = torch.linalg.matrix_norm(mu @ mu.mT - simplex_gram(K))
+    return values
+
+
+def _blocks(X: Tensor) -> list[slice]:
+    """Slices of rows whose residuals in float64 stay in a core's cache (2 MiB), or keep another device busy (64 MiB)."""
+    at_most = max(1, 2**18 // max(1, X.shape[1])) if X.device.type == "cpu" else None
+    return row_chunks(len(X), 8 * X.shape[1], at_most)
 
 
 def _mean_gram(centred_means: Tensor) -> Tensor:

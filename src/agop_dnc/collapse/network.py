@@ -1,13 +1,13 @@
-"""Neural collapse, AGOP and the Neural Feature Ansatz in the linear layers of any network.
+"""Neural collapse, AGOP and the Neural Feature Ansatz in the layers of any network.
 
 :func:`measure` is what the workflow's metric extraction calls, and what a researcher can call on a network of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import time
+import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,63 +15,93 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from ..labels import signed_one_hot
 from ..randomness import generator
-from .ablation import ablate_layer
-from .gradients import by_autograd, of_stack, relu_stack
+from .ablation import truncations
 from .layer_agop import LayerAgop, random_frame
-from .metrics import ClassMeans, Scatter, nc3, nearest_mean
+from .metrics import COLLAPSE, ClassMeans, Scatter, nc3, nearest_mean
+from .points import Choice
+from .result import COLUMNS, Measurement
+from .session import COMPONENTS, Chunk, Place, Progress, Session, Site
 
-CHUNK = 512  # points that go through the network at once
-COMPONENTS = ("input", "right", "output")
-COLUMNS = ["layer", "component", "metric", "value"]
+__all__ = ["CHUNK", "COLUMNS", "COMPONENTS", "gradient_outer_products", "loss_and_accuracy", "measure"]
 
-
-@dataclass
-class Probe:
-    """What a forward pass leaves of one linear layer: its input Φ (n×d) and its pre-activations (n×width)."""
-
-    name: str
-    layer: nn.Linear
-    input: Tensor = field(default_factory=lambda: torch.empty(0))
-    preactivation: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    def components(self) -> dict[str, Tensor]:
-        """Φ, WΦ in place of SVᵀΦ (U is an isometry, and every metric is made of inner products), and ReLU(WΦ + b)."""
-        z = self.preactivation.detach()
-        right = z if self.layer.bias is None else z - self.layer.bias
-        return {"input": self.input, "right": right, "output": z.relu()}
+CHUNK = 512  # points that go through the network at once, at most
+ROTATIONS = 5  # over which the weight-preserving null is a mean
+# Bytes of a random frame that is kept for the next measurement, and a forecast in seconds that is worth a warning.
+_KEPT_BYTES = 40 * 2**20
+_LONG = 60.0
+_SMALL = 1e12  # operations below which no forecast is made
 
 
 def measure(
     network: nn.Module,
-    X: Tensor,
-    y: Tensor,
+    X: Any,
+    y: Any = None,
     layers: Sequence[str] | None = None,
     ranks: Sequence[int] = (),
     seed: int = 0,
-) -> pd.DataFrame:
-    """Measure the hidden linear layers of a network that is followed by ReLU at N labelled points: a tidy table.
+    *,
+    features: Sequence[str] = (),
+    classes: Any = None,
+    positions: str = "flatten",
+    output: Choice = None,
+    rotations: int = ROTATIONS,
+    progress: Progress = None,
+) -> Measurement:
+    r"""Measure neural collapse, AGOP and the Neural Feature Ansatz in the layers of a network.
 
-    network: any module in evaluation mode semantics (each output depends on its own point alone); it is put in evaluation
-    mode for the time. X: N inputs as the network takes them. y: N labels 0 … K−1, the network having K outputs. layers: the
-    names of its linear layers in order; all but the last, the readout, if not given. ranks: numbers of singular directions
-    for the truncated ablation (see :mod:`.ablation`); none if empty. seed: of the random rotation of the NFA's null.
+    Layers are taken in the order of the forward pass, which is observed and not read off the module's structure: linear layers
+    and convolutions, and the projections of `torch.nn.MultiheadAttention`. The last linear layer, if the network's output comes
+    from it alone, is the *readout*. For a layer with weights W = USVᵀ (filters as rows), bias b and input Φ the table holds
 
-    Returns columns layer (from 1; 0 for the network as a whole), component, metric, value:
+    - `input`, `right`, `output`: every NC1 and NC2 (see :mod:`.metrics`) of Φ, of SVᵀΦ, and of what enters the next layer or
+      the readout, after whatever is between: activation, normalisation, pooling, attention, sums;
+    - `nfa`: the correlations of WᵀW with AGOP^{1/2} (`sqrt_agop`) and AGOP (`agop`), the AGOP being that of the network from
+      the layer's input on, averaged over points and positions. A value says little by itself, as W is in both matrices. So
+      next to it are two nulls: `…_null` keeps W and rotates the eigenvectors of the gradients' S in AGOP = WᵀSW at random,
+      as a mean of `rotations` draws, and `…_rotated` rotates the AGOP's own eigenvectors.
 
-    - `input`, `right`, `output`: every NC1 and NC2 of Φ, SVᵀΦ and ReLU(USVᵀΦ), W = USVᵀ (see :mod:`.metrics`);
-    - `nfa`: `sqrt_agop` and `agop`, correlations of WᵀW with AGOP^{1/2} and AGOP, and `sqrt_agop_rotated`, `agop_rotated`
-      with the AGOP's eigenvectors rotated at random;
-    - `ablation`-like components `right_top_r`, `output_top_r`, `agop` with `nc1`, where ranks are given;
-    - layer 0, `network`: `loss` (mean square against ±1 targets), `accuracy`, `trace_within`, `trace_between` of the last
-      hidden layer's output, its `nc3` against the readout and `nc4`.
+    Layer 0 is the network as a whole. `network`: `loss` (the mean square against ±1 targets, whatever it was trained with),
+    `accuracy`, `trace_within` and `trace_between` of what enters the readout, `nc3` of it against the readout, and `nc4`.
+    `penultimate`: every NC1 and NC2 of what enters the readout, if that is no measured layer's output. `features`: those of
+    the output of every module named in `features`.
 
-    Memory: X, and a chunk of 512 points' activations with their gradients for every output. Raises ValueError for names that
-    are no linear layers, or labels that do not fit the outputs.
+    What cannot be measured is in `not_measured` of the result with the reason, or is an error if it was asked for by name.
 
-    >>> from torch import nn
-    >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
-    <torch._C.Generator ...>
+    Args:
+        network: any module that treats every point alone. It is in evaluation mode while it is measured, and then as before.
+        X: N inputs as the network takes them: a tensor or array, a tuple or mapping for several inputs, or a loader of
+            batches, which is read three times (so without random augmentation). Floats are converted to the network's
+            precision and all inputs moved to its device.
+        y: N labels of any kind (see :func:`.labels.encode`); None, or targets that are no classes, for AGOPs alone. A loader
+            brings its own.
+        layers: names of the layers to measure; all but the readout if not given.
+        ranks: numbers of singular values for the truncated ablation (see :func:`.ablation.truncations`), whose rows then
+            follow with their rank in a column of that name.
+        seed: of the nulls' random rotations.
+        features: names of modules at whose output neural collapse is measured too.
+        classes: the label of every output, in their order. Needed if y lacks some classes and the labels are not the
+            outputs' numbers, counted from 0.
+        positions: `flatten` takes the values at all tokens or pixels for a point's features, `mean` their mean.
+        output: which part of a returned tuple or mapping is the network's output, or a function that takes what is
+            returned to an n×K tensor. If not given, a mapping's `logits`, or the first tensor.
+        rotations: how many random rotations the weight-preserving null is a mean of; 0 leaves it out.
+        progress: True to report every step on standard error, or a function that takes each line.
+
+    Returns:
+        A :class:`.result.Measurement`: `.table` with columns layer, component, metric, value and name, `.not_measured`,
+        `.summary()`, `.plot()`, `.to_html()`.
+
+    Raises:
+        ValueError: if names, labels or inputs do not fit the network, if inputs are not finite, or if the network's outputs
+            for a point depend on other points or on random numbers.
+
+    Memory: the points, a chunk of at most 512 of them with what their layers give and the gradients of one output, and per
+    layer some matrices of its input's dimension times the smaller of its two. A layer for which that takes more than a minute
+    is announced by a warning.
+
+    >>> _ = torch.manual_seed(0)
     >>> X = torch.randn(90, 5)
     >>> y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
     >>> model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -80,211 +110,226 @@ def measure(
     ...     optimiser.zero_grad()
     ...     nn.functional.cross_entropy(model(X), y).backward()
     ...     _ = optimiser.step()
-    >>> table = measure(model, X, y)
+    >>> table = measure(model, X, y).table
     >>> nc1 = table[(table.component == "output") & (table.metric == "nc1")]
     >>> nc1.layer.tolist(), bool(nc1.value.is_monotonic_decreasing)
     ([1, 2], True)
     """
-    probes, readout = _probes(network, layers)
-    with _measuring(network, probes) as run:
-        means = _class_means(run, probes, X, y)
-        scatters, S, whole = _scatter_and_gradients(run, probes, _Gradients(network, probes), means, X, y)
-    rows = [_row(0, "network", metric, value) for metric, value in whole.items()]
-    last = scatters[len(probes), "output"]
-    rows += [
-        _row(0, "network", "trace_within", last.trace_within),
-        _row(0, "network", "trace_between", last.trace_between),
-    ]
-    if readout is not None and readout.weight.shape == last.means.shape:
-        rows.append(_row(0, "network", "nc3", nc3(readout.weight.detach(), last.means)))
-    rows += [
-        _row(layer, component, metric, value)
-        for (layer, component), scatter in scatters.items()
-        for metric, value in scatter.collapse.items()
-    ]
-    for index, (probe, s) in enumerate(zip(probes, S, strict=True), start=1):
-        agop = LayerAgop(probe.layer.weight.detach(), s)
-        null = agop.null_correlations(_frame(*agop.W.shape, seed, index))
-        values = agop.correlations() | {f"{name}_rotated": value for name, value in null.items()}
-        rows += [_row(index, "nfa", metric, value) for metric, value in values.items()]
-    if ranks:
-        rows += ablation_rows(network, X, y, [probe.name for probe in probes], ranks, S)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    options = {"classes": classes, "features": features, "positions": positions, "output": output, "progress": progress}
+    with Session(network, X, y, layers, most=CHUNK, **options) as session:
+        wanted, places = session.places()
+        _announce(session, rotations)
+        means = _class_means(session, places)
+        scatters, S, rows = _scatter_and_gradients(session, means)
+        rows += _traces(session, scatters)
+        rows += [
+            _row(layer, component, metric, value, name)
+            for (layer, name, component), place in wanted.items()
+            for metric, value in scatters[place].collapse.items()
+        ]
+        for site, s in zip(session.sites, S, strict=True):
+            session.say(f"Neural Feature Ansatz of layer {site.index} of {len(session.sites)}, {site.name}")
+            values = _ansatz(site, s, seed, rotations)
+            rows += [_row(site.index, "nfa", metric, value, site.name) for metric, value in values.items()]
+        columns = COLUMNS
+        if ranks:
+            # NC1 of the input is there already.
+            rows += [row for row in truncations(session, ranks, S) if row["rank"] or row["metric"] not in COLLAPSE]
+            columns = [*COLUMNS, "rank"]
+        table = pd.DataFrame(rows, columns=columns)
+        if ranks:
+            table["rank"] = table["rank"].astype("Int64")
+        return Measurement(table, session.not_measured, session.targets.classes, session.points.N)
 
 
 @torch.no_grad()
 def loss_and_accuracy(network: nn.Module, X: Tensor, y: Tensor, classes: int) -> dict[str, float]:
-    """`loss` (mean square against ±1 targets) and `accuracy` of a network at N inputs with labels y, as they come."""
+    """Return `loss` (mean square against ±1 targets) and `accuracy` of a network at N inputs with labels y, as they come."""
     squared = right = 0.0
     for start in range(0, len(X), CHUNK):
         output, labels = network(X[start : start + CHUNK]), y[start : start + CHUNK]
-        squared += float((output.double() - (nn.functional.one_hot(labels, classes) * 2 - 1)).square().sum())
+        squared += float((output.double() - signed_one_hot(labels, classes)).square().sum())
         right += float((output.argmax(1) == labels).sum())
     return {"loss": squared / (len(X) * classes), "accuracy": right / len(X)}
 
 
-def ablation_rows(
-    network: nn.Module,
-    X: Tensor,
-    y: Tensor,
-    layers: Sequence[str] | None = None,
-    ranks: Sequence[int] = (),
-    S: Sequence[Tensor] | None = None,
-) -> list[dict[str, Any]]:
-    """The SVD ablation of every hidden layer (see :func:`.ablation.ablate_layer`), as rows like :func:`measure`'s.
-
-    S: each layer's mean outer products of the gradients, for the AGOP's root in place of SVᵀ; left out if not given.
-    """
-    probes, _ = _probes(network, layers)
-    with _measuring(network, probes) as run:
-        ablations = [
-            ablate_layer(
-                probe.layer.weight.detach(), ranks, LayerAgop(probe.layer.weight.detach(), S[index]) if S else None
-            )
-            for index, probe in enumerate(probes)
-        ]
-        keys = [(index, name) for index, maps in enumerate(ablations) for name in maps]
-        classes = int(y.max()) + 1
-        means = {key: ClassMeans(classes) for key in keys}
-        for _, labels in run(X, y):
-            for index, name in keys:
-                means[index, name].add(ablations[index][name](probes[index].input), labels)
-        scatters = {key: Scatter(mean.means) for key, mean in means.items()}
-        for _, labels in run(X, y):
-            for index, name in keys:
-                scatters[index, name].add(ablations[index][name](probes[index].input), labels)
-    return [_row(index + 1, name, "nc1", scatter.collapse["nc1"]) for (index, name), scatter in scatters.items()]
-
-
 def gradient_outer_products(
-    network: nn.Module, X: Tensor, y: Tensor, layers: Sequence[str] | None = None
+    network: nn.Module, X: Any, layers: Sequence[str] | None = None, output: Choice = None
 ) -> list[Tensor]:
-    """S = (1/N) Σ_ik δ_ik δ_ikᵀ of every hidden layer, in float64: with its W the layer's AGOP is WᵀSW (see LayerAgop).
+    """Return S = (1/N) Σ_ik δ_ik δ_ikᵀ of every layer, in float64: with its W the layer's AGOP is WᵀSW.
 
-    See :mod:`.outer_products` for how.
+    δ_ik is the gradient of output k at the layer's pre-activations for point i; over tokens or positions the mean is taken too.
+    Arguments as in :func:`measure`; see :class:`.layer_agop.LayerAgop` for what to do with S.
     """
-    probes, _ = _probes(network, layers)
-    with _measuring(network, probes) as run:
-        gradients = _Gradients(network, probes)
-        for output, _ in run(X, y, gradients.need_graph):
-            gradients.add(output)
-    return [s / len(X) for s in gradients.sums]
+    with Session(network, X, None, layers, most=CHUNK, output=output) as session:
+        return mean_products(session)
 
 
-class _Gradients:
-    """Sums of outer products of the gradients at the probes' pre-activations, in float64, a chunk of points at a time."""
-
-    def __init__(self, network: nn.Module, probes: Sequence[Probe]) -> None:
-        self._probes = probes
-        self._stack = relu_stack(network, [probe.layer for probe in probes])
-        self.need_graph = self._stack is None
-        self.sums = [p.layer.weight.new_zeros((p.layer.out_features,) * 2, dtype=torch.float64) for p in probes]
-
-    def add(self, output: Tensor) -> None:
-        """Take in the chunk that the network was last run on, with this output (n×K)."""
-        preactivations = [probe.preactivation for probe in self._probes]
-        added = by_autograd(output, preactivations) if self._stack is None else of_stack(self._stack, preactivations)
-        for total, s in zip(self.sums, added, strict=True):
-            total += s
+def mean_products(session: Session) -> list[Tensor]:
+    """Return S of every layer of a session."""
+    sums = _no_products(session)
+    for chunk in session.chunks(gradients=True):
+        _add_products(session, sums, chunk)
+    return _averaged(session, sums)
 
 
-@lru_cache(maxsize=8)
-def _frame(width: int, d: int, seed: int, index: int) -> Tensor:
-    """What a layer's null puts in place of the AGOP's eigenvectors: the same in every epoch, and so drawn once."""
-    return random_frame(d, width, generator(seed, "rotated null", index))
-
-
-def _row(layer: int, component: str, metric: str, value: float) -> dict[str, Any]:
-    return {"layer": layer, "component": component, "metric": metric, "value": value}
-
-
-def _probes(network: nn.Module, layers: Sequence[str] | None) -> tuple[list[Probe], nn.Linear | None]:
-    """Probes of the named layers, and the network's last linear layer if it is not among them."""
-    linear = {name: part for name, part in network.named_modules() if isinstance(part, nn.Linear)}
-    names = list(linear)[:-1] if layers is None else list(layers)
-    for name in names:
-        if name not in linear:
-            raise ValueError(f"'{name}' is no linear layer of the network; it has {', '.join(linear) or 'none'}")
-    if not names:
-        raise ValueError("the network has no hidden linear layer to measure")
-    last = list(linear)[-1]
-    return [Probe(name, linear[name]) for name in names], None if last in names else linear[last]
-
-
-@contextmanager
-def _measuring(network: nn.Module, probes: Sequence[Probe]) -> Iterator[Any]:
-    """Evaluation mode, frozen parameters and hooks for the time; gives a function that runs the network chunk by chunk."""
-    training, frozen = network.training, [p for p in network.parameters() if p.requires_grad]
-    hooks = [probe.layer.register_forward_hook(_recorder(probe)) for probe in probes]
-
-    def run(X: Tensor, y: Tensor, gradients: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(X), CHUNK):
-            with torch.set_grad_enabled(gradients):
-                yield network(X[start : start + CHUNK]), y[start : start + CHUNK]
-
-    try:
-        network.eval()
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        yield run
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for parameter in frozen:
-            parameter.requires_grad_(True)
-        network.train(training)
-
-
-def _recorder(probe: Probe) -> Any:
-    def record(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        probe.input = inputs[0].detach().flatten(0, -2)
-        if not torch.is_grad_enabled():
-            # A copy, as a ReLU in place would overwrite what is recorded.
-            probe.preactivation = output.clone().flatten(0, -2)
-            return None
-        # The parameters are frozen, so that the graph begins at the first layer measured and not at the network's input.
-        recorded = output if output.requires_grad else output.requires_grad_()
-        probe.preactivation = recorded
-        return recorded.clone()
-
-    return record
-
-
-def _class_means(run: Any, probes: Sequence[Probe], X: Tensor, y: Tensor) -> dict[tuple[int, str], Tensor]:
-    classes = int(y.max()) + 1
-    means = {(index, name): ClassMeans(classes) for index in range(1, len(probes) + 1) for name in COMPONENTS}
-    for output, labels in run(X, y):
-        if output.shape[1] != classes:
-            raise ValueError(f"the network has {output.shape[1]} outputs but the labels name {classes} classes")
-        for index, probe in enumerate(probes, start=1):
-            for name, features in probe.components().items():
-                means[index, name].add(features, labels)
-    return {key: mean.means for key, mean in means.items()}
+def _class_means(session: Session, places: set[Place]) -> dict[Place, Tensor]:
+    # Also what the network as a whole is judged by, if it is not among them.
+    if session.targets.codes is None:
+        return {}
+    session.say(f"class means at {session.points.N} points")
+    last = session.penultimate
+    means = {place: ClassMeans(session.targets.K) for place in places | ({last} if last is not None else set())}
+    for chunk in session.chunks():
+        assert chunk.codes is not None
+        for place, mean in means.items():
+            mean.add(session.features(place, chunk), chunk.codes)
+    return {place: mean.means for place, mean in means.items()}
 
 
 def _scatter_and_gradients(
-    run: Any,
-    probes: Sequence[Probe],
-    gradients: _Gradients,
-    means: dict[tuple[int, str], Tensor],
-    X: Tensor,
-    y: Tensor,
-) -> tuple[dict[tuple[int, str], Scatter], list[Tensor], dict[str, float]]:
-    scatters = {key: Scatter(mean) for key, mean in means.items()}
-    squared = wrong = apart = 0.0
-    for output, labels in run(X, y, gradients.need_graph):
-        for index, probe in enumerate(probes, start=1):
-            for name, features in probe.components().items():
-                scatters[index, name].add(features, labels)
-        gradients.add(output)
-        predicted, last = output.argmax(1), probes[-1].components()["output"]
-        targets = nn.functional.one_hot(labels, output.shape[1]) * 2 - 1
-        squared += float((output.detach().double() - targets).square().sum())
-        wrong += float((predicted != labels).sum())
-        apart += float((predicted != nearest_mean(last, means[len(probes), "output"])).sum())
-    N, K = len(X), means[1, "input"].shape[0]
-    return (
-        scatters,
-        [s / N for s in gradients.sums],
-        {"loss": squared / (N * K), "accuracy": 1 - wrong / N, "nc4": apart / N},
-    )
+    session: Session, means: dict[Place, Tensor]
+) -> tuple[dict[Place, Scatter], list[Tensor], list[dict[str, Any]]]:
+    session.say("scatter within classes, and gradients")
+    scatters = {place: Scatter(mean) for place, mean in means.items()}
+    sums, whole = _no_products(session), _Whole(session, means)
+    for chunk in session.chunks(gradients=True):
+        for place, scatter in scatters.items():
+            assert chunk.codes is not None
+            scatter.add(session.features(place, chunk), chunk.codes)
+        whole.add(chunk)
+        _add_products(session, sums, chunk)
+    return scatters, _averaged(session, sums), whole.rows()
+
+
+class _Whole:
+    """Loss, accuracy and NC4 of the network, chunk by chunk, if its outputs are one per class."""
+
+    def __init__(self, session: Session, means: dict[Place, Tensor]) -> None:
+        self._session, self._means = session, means
+        self._squared = self._wrong = self._apart = 0.0
+        self.possible = session.targets.outputs is not None
+        if session.targets.codes is not None and not self.possible:
+            session.not_measured["loss, accuracy, nc3, nc4"] = (
+                f"the network has {session.trace.K} output for {session.targets.K} classes"
+            )
+
+    def add(self, chunk: Chunk) -> None:
+        places, last = self._session.targets.outputs, self._session.penultimate
+        if places is None or chunk.codes is None:
+            return
+        places = places.to(chunk.codes.device)
+        output, labels = chunk.output.detach(), places[chunk.codes]
+        predicted = output.argmax(1)
+        self._squared += float((output.double() - signed_one_hot(labels, output.shape[1])).square().sum())
+        self._wrong += float((predicted != labels).sum())
+        if last is not None:
+            nearest = nearest_mean(self._session.features(last, chunk), self._means[last])
+            self._apart += float((predicted != places[nearest]).sum())
+
+    def rows(self) -> list[dict[str, Any]]:
+        N, K = self._session.points.N, self._session.trace.K
+        if not self.possible:
+            return []
+        values = {"loss": self._squared / (N * K), "accuracy": 1 - self._wrong / N}
+        if self._session.penultimate is not None:
+            values["nc4"] = self._apart / N
+        return [_row(0, "network", metric, value) for metric, value in values.items()]
+
+
+def _traces(session: Session, scatters: dict[Place, Scatter]) -> list[dict[str, Any]]:
+    """Return rows of the scatter of what enters the readout, and NC3 of the two."""
+    place, places = session.penultimate, session.targets.outputs
+    if place is None or place not in scatters:
+        return []
+    last = scatters[place]
+    values = {"trace_within": last.trace_within, "trace_between": last.trace_between}
+    if places is not None:
+        if session.readout is not None:
+            weights = session.instruments.layers[session.readout[0]].weight[places.to(last.means.device)]
+            values["nc3"] = nc3(weights, last.means)
+        else:
+            session.not_measured["nc3"] = "the network's output does not come from one linear layer alone"
+    return [_row(0, "network", metric, value) for metric, value in values.items()]
+
+
+def _ansatz(site: Site, s: Tensor, seed: int, rotations: int) -> dict[str, float]:
+    """Return the correlations of the Neural Feature Ansatz of a layer, and their nulls."""
+    agop = LayerAgop(site.layer.weight, s)
+    values = agop.correlations()
+    rotated = agop.null_correlations(_drawn(*agop.W.shape, seed, "rotated null", site.index))
+    values |= {f"{name}_rotated": value for name, value in rotated.items()}
+    width = len(s)
+    draws = [
+        agop.weight_preserving_null(_drawn(width, width, seed, "weight-preserving null", site.index, index))
+        for index in range(1, rotations + 1)
+    ]
+    for name in draws[0] if draws else ():
+        values[f"{name}_null"] = sum(draw[name] for draw in draws) / len(draws)
+    return values
+
+
+def _drawn(width: int, d: int, seed: int, *purpose: str | int) -> Tensor:
+    """Return min(d, width) random orthonormal vectors of R^d; the same at every epoch, and so drawn once if they are small."""
+    draw = _kept_frame if 8 * d * min(d, width) <= _KEPT_BYTES else _frame
+    return draw(width, d, seed, *purpose)
+
+
+def _frame(width: int, d: int, seed: int, *purpose: str | int) -> Tensor:
+    return random_frame(d, width, generator(seed, *purpose))
+
+
+_kept_frame = lru_cache(maxsize=32)(_frame)
+
+
+def _no_products(session: Session) -> list[Tensor]:
+    return [site.layer.weight.new_zeros((site.layer.width,) * 2, dtype=torch.float64) for site in session.sites]
+
+
+def _add_products(session: Session, sums: list[Tensor], chunk: Chunk) -> None:
+    for total, s in zip(sums, session.products(chunk), strict=True):
+        total += s
+
+
+def _averaged(session: Session, sums: list[Tensor]) -> list[Tensor]:
+    return [s / (session.points.N * session.positions_of(site)) for s, site in zip(sums, session.sites, strict=True)]
+
+
+def _announce(session: Session, rotations: int) -> None:
+    """Warn of layers whose matrices take more than a minute, before anything else is done."""
+    shapes = {site.name: site.layer.weight.shape for site in session.sites}
+    large = {name: operations(width, d, rotations) for name, (width, d) in shapes.items()}
+    if sum(large.values()) < _SMALL:
+        return
+    rate = _rate()
+    seconds = {name: count / rate for name, count in large.items()}
+    if sum(seconds.values()) > _LONG:
+        name = max(seconds, key=lambda name: seconds[name])
+        shape = "×".join(map(str, shapes[name]))
+        text = (
+            f"decompositions of the layers' matrices will take about {sum(seconds.values()) / 60:.0f} minutes, "
+            f"{seconds[name] / 60:.0f} of them for {name} ({shape}); leave layers out with layers="
+        )
+        session.say(text)
+        warnings.warn(text, stacklevel=3)
+
+
+def operations(width: int, d: int, rotations: int) -> float:
+    """Return about how many operations a layer's AGOP, its root and its nulls take."""
+    r = min(width, d)
+    reductions = 2 * 4.0 * d * r * r if d > width else 0.0  # W's row space and the random frame of it
+    root = 20.0 * r**3
+    return reductions + 2.0 * width * width * r + 4.0 * d * r * r + root + rotations * (root + 4.0 * width * width * r)
+
+
+def _rate() -> float:
+    """Return operations per second in an eigendecomposition here, measured on one that takes a tenth of a second."""
+    A = torch.randn(600, 600, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    A = A + A.T
+    start = time.perf_counter()
+    torch.linalg.eigh(A)
+    return 20.0 * 600**3 / (time.perf_counter() - start)
+
+
+def _row(layer: int, component: str, metric: str, value: float, name: str = "") -> dict[str, Any]:
+    return {"layer": layer, "component": component, "metric": metric, "value": value, "name": name}

@@ -1,1 +1,1 @@
-"""Datasets: where they come from and how they are prepared."""
+"""Data: images with labels for the workflow, tables for RFM, and targets whose EGOP is known."""

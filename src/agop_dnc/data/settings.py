@@ -9,29 +9,55 @@ from pydantic import Field
 from ..errors import did_you_mean
 from ..settings import Settings
 
-TORCHVISION = ("cifar10", "mnist", "svhn")
+# torchvision's datasets by the names that they have here, and which sources a key is for; other keys are for all.
+TORCHVISION = ("celeba", "cifar10", "cifar100", "emnist", "fashion_mnist", "gtsrb", "mnist", "svhn")
+KEYS = {
+    "path": ("npz", "csv"),
+    "axes": ("npz",),
+    "target": ("csv",),
+    "dataset": ("torchvision",),
+    "image_size": ("torchvision",),
+    "attribute": ("torchvision",),
+}
 
 
 class DatasetSettings(Settings):
     """A dataset by its name in the configuration."""
 
-    source: Literal["sklearn", "torchvision", "npz"] = Field(
-        description="`sklearn`: the handwritten digits that scikit-learn carries, whose points beyond the first n are the test "
-        "points; `torchvision`: mnist, cifar10 or svhn; `npz`: your own arrays."
+    source: Literal["sklearn", "torchvision", "npz", "csv"] = Field(
+        description="`sklearn`: the handwritten digits that scikit-learn carries; `torchvision`: one of its datasets; `npz`: your own "
+        "arrays; `csv`: your own table with a header. Of sources without test points, those beyond the first n are for testing."
     )
-    dataset: Literal["mnist", "cifar10", "svhn"] | None = Field(
-        None, description="Which of torchvision's datasets, if the name given here is another one."
+    dataset: Literal["mnist", "fashion_mnist", "emnist", "cifar10", "cifar100", "svhn", "gtsrb", "celeba"] | None = (
+        Field(None, description="torchvision: which of its datasets, if the name given here is another one.")
     )
     path: str | None = Field(
         None,
-        description="The npz file, relative to the working directory: x_train (N×H×W[×C], or N×d; uint8 or floating point), "
-        "y_train (N whole numbers); x_test and y_test optional.",
+        description="The npz or csv file, relative to the working directory. An npz holds x_train (N×H×W[×C], or N×d; any numbers), y_train "
+        "(N labels: whole numbers or text), and if you have them x_test and y_test.",
+    )
+    axes: Literal["channels_last", "channels_first"] | None = Field(
+        None,
+        description="npz: the order of a four-dimensional array's axes. Without it, what looks like N×C×H×W is refused.",
+    )
+    target: str | None = Field(None, description="csv: the column with the labels; the last if not given.")
+    image_size: int | None = Field(
+        None,
+        ge=1,
+        description="torchvision: side of the images in pixels after resizing (bilinear). Default: 32 for gtsrb, 96 for celeba, "
+        "unchanged for others.",
+    )
+    attribute: str | None = Field(None, description="torchvision: celeba's attribute that is the label.")
+    shuffle: bool = Field(
+        False,
+        description="Whether the training points' order is drawn, the same in every run, before the first n are taken; for files "
+        "sorted by class (csv, gtsrb).",
     )
     n: int | None = Field(
         None,
         ge=4,
         description="The first n training points are used. Default: 50000 for torchvision (the paper's), 1500 for sklearn, all "
-        "for npz.",
+        "for npz and csv.",
     )
     n_test: int | None = Field(
         None,
@@ -49,11 +75,11 @@ class DatasetSettings(Settings):
 
     def mistake(self, name: str) -> str | None:
         """Return what is wrong with keys that do not go together, as a sentence, or None."""
-        if self.source == "npz" and self.path is None:
-            return f"datasets.{name} is of source npz and lacks the key 'path'; add it"
-        for key, belongs in (("path", "npz"), ("dataset", "torchvision")):
-            if getattr(self, key) is not None and self.source != belongs:
-                return f"datasets.{name}.{key} goes with source {belongs}, not {self.source}; remove it"
+        if self.path is None and self.source in KEYS["path"]:
+            return f"datasets.{name} is of source {self.source} and lacks the key 'path'; add it"
+        for key, sources in KEYS.items():
+            if getattr(self, key) is not None and self.source not in sources:
+                return f"datasets.{name}.{key} goes with source {' or '.join(sources)}, not {self.source}; remove it"
         if self.source == "torchvision" and self.dataset is None and name not in TORCHVISION:
             hint = did_you_mean(name, TORCHVISION)
             return (
@@ -64,5 +90,5 @@ class DatasetSettings(Settings):
 
     def reading(self) -> dict[str, object]:
         """Return the settings that a dataset's arrays depend on, in the order of their keys."""
-        kept = self.model_dump(exclude_none=True, exclude={"labels", "role"})
+        kept = self.model_dump(exclude_none=True, exclude={"labels", "role"} | (set() if self.shuffle else {"shuffle"}))
         return {key: kept[key] for key in sorted(kept)}

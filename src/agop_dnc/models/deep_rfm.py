@@ -6,7 +6,7 @@ X̃ = X M^{1/2}; X ← σ(X̃ Wᵀ + b). After the last layer normalise once mor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ..kernels.agop import kernel_agop, matrix_sqrt
 from ..kernels.features import FeatureMap, feature_map, to
-from ..kernels.radial import KERNELS
+from ..kernels.radial import KERNELS, RadialKernel
 from ..kernels.regression import KernelPredictor, fit_predictor, normalised
-from ..labels import signed_one_hot
+from ..labels import decode, encode, signed_one_hot
 from ..randomness import generator
 from .settings import DeepRfmSettings
 
@@ -26,10 +26,19 @@ PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 
 
 @dataclass(frozen=True)
+class SpherePredictor(KernelPredictor):
+    """The kernel machine f(x) = k(x / ‖x‖, X) α of a layer, X having normalised rows."""
+
+    def __call__(self, X_new: Tensor) -> Tensor:
+        """Return the outputs (n×K) for inputs (n×d) of any norm."""
+        return super().__call__(normalised(X_new))
+
+
+@dataclass(frozen=True)
 class Layer:
     """One layer of a fitted Deep RFM: its predictor, M^{1/2} (d×d) and its random features."""
 
-    predictor: KernelPredictor
+    predictor: SpherePredictor
     agop_sqrt: Tensor
     features: FeatureMap
 
@@ -56,7 +65,7 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
     X, Y = X.to(precision), Y.to(precision)
     for index in range(1, settings.depth + 1):
         X = normalised(X)
-        predictor, r = fit_predictor(kernel, X, Y, settings.ridge)
+        predictor, r = _fit_on_the_sphere(kernel, X, Y, settings.ridge)
         M = kernel_agop(kernel, X, predictor.alpha, r)
         del r  # what was the distances is of no use any more, and the largest thing in memory
         purpose = ("deep_rfm", settings.activation, index)
@@ -69,10 +78,16 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
         yield layer, agop_features, X
 
 
-def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> KernelPredictor:
-    """The predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
+def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> SpherePredictor:
+    """Return the predictor on the last layer's features (N×width), normalised once more, for targets Y (N×K)."""
     kernel = KERNELS[settings.kernel](settings.bandwidth)
-    return fit_predictor(kernel, normalised(features), Y.to(features), settings.ridge)[0]
+    return _fit_on_the_sphere(kernel, normalised(features), Y.to(features), settings.ridge)[0]
+
+
+def _fit_on_the_sphere(kernel: RadialKernel, X: Tensor, Y: Tensor, ridge: float) -> tuple[SpherePredictor, Tensor]:
+    """Fit to normalised inputs X (N×d); return the predictor and the N×N distances."""
+    predictor, r = fit_predictor(kernel, X, Y, ridge)
+    return SpherePredictor(**vars(predictor)), r
 
 
 class DeepRFM:
@@ -93,15 +108,25 @@ class DeepRFM:
         self.settings = (settings or Settings()).replace(**keywords)
         self.seed = seed
         self.layers: list[Layer] = []
-        self.final: KernelPredictor | None = None
+        self.final: SpherePredictor | None = None
+        self.classes_: Any = None
 
-    def fit(self, X: Tensor, y: Tensor) -> DeepRFM:
-        """Fit to inputs X (N×d) with labels y (N integers 0 … K−1), on X's device; returns itself."""
-        Y = signed_one_hot(y)
+    def fit(self, X: Tensor, y: Any, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
+        """Fit to points with labels, on the points' device, and return itself.
+
+        Args:
+            X: Inputs (N×d).
+            y: N labels of any kind (see :func:`.labels.encode`).
+            watch: Called with every layer when it is done.
+        """
+        codes, self.classes_ = encode(y)
+        Y = signed_one_hot(codes.to(X.device), len(self.classes_))
         self.layers, last = [], X
         for layer, _, features in layers(X, Y, self.settings, self.seed):
             self.layers.append(layer)
             last = features
+            if watch is not None:
+                watch(layer)
         self.final = final_predictor(last, Y, self.settings)
         return self
 
@@ -121,9 +146,9 @@ class DeepRFM:
         assert self.final is not None
         return self.final(X)
 
-    def predict(self, X: Tensor) -> Tensor:
-        """Labels (n) of new points (n×d)."""
-        return self.decision_function(X).argmax(1)
+    def predict(self, X: Tensor) -> Any:
+        """Return the labels (n) of new points (n×d), of the kind that was fitted: a tensor, or an array."""
+        return decode(self.decision_function(X).argmax(1), self.classes_)
 
     def _ready(self, X: Tensor) -> Tensor:
         if self.final is None:

@@ -83,6 +83,7 @@ class Optimum:
 
     @property
     def collapsed(self) -> bool:
+        """Whether the better of the two is collapse."""
         return self.scale > 0
 
 

@@ -27,7 +27,7 @@ class Velocity:
         self._lazy = all(tensor.device.type == "cpu" for tensor in self.tensors)
 
     def decay(self) -> None:
-        """v ← momentum·v."""
+        """Let v ← momentum·v."""
         self.scale *= self._momentum
         if not self._lazy or self.scale < 1e-3:  # long before gradients / scale overflow
             self.settle()
@@ -39,7 +39,7 @@ class Velocity:
         self.scale = 1.0
 
     def reset(self) -> None:
-        """v ← 0."""
+        """Let v ← 0."""
         if self.tensors:
             torch._foreach_zero_(self.tensors)
         self.scale = 1.0

@@ -22,15 +22,24 @@ class Declared(Protocol):
     """What is needed of a table's declaration."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The file without its ending."""
+
     @property
-    def columns(self) -> Sequence[str]: ...
+    def columns(self) -> Sequence[str]:
+        """The columns in their order."""
+
     @property
-    def tolerances(self) -> Sequence[Tolerance]: ...
+    def tolerances(self) -> Sequence[Tolerance]:
+        """The first that fits a row counts."""
+
     @property
-    def values(self) -> Sequence[str]: ...
+    def values(self) -> Sequence[str]:
+        """The columns that are compared."""
+
     @property
-    def derived(self) -> Sequence[str]: ...
+    def derived(self) -> Sequence[str]:
+        """Columns that follow from others."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 import pandas as pd
 
-
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 # The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
 _STYLE = """\
@@ -41,7 +40,7 @@ The configuration, with every default filled in
 """
 _HOW = """
 
-Every claim is a rule over the run's tables, with bounds that each seed must keep; `claims.html`_ (category Rendered
+Every claim is a rule over the run's tables, with bounds for the 95 % interval over seeds; `claims.html`_ (category Rendered
 notebooks) has the bounds, the reason for each, and the evidence beside each verdict.
 """
 
@@ -97,7 +96,7 @@ body {{ font-family: sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: 85%; }}
 th, td {{ padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }}
-.reproduced {{ background: #bfe3c0; }} .not-reproduced {{ background: #f4b9a7; }} .not-tested {{ background: #e6e6e6; }}
+.reproduced {{ background: #bfe3c0; }} .not-reproduced {{ background: #f4b9a7; }} .undecided {{ background: #fbe8b8; }} .not-tested {{ background: #e6e6e6; }}
 .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }}
 .card {{ border: 1px solid #ddd; padding: .6rem; text-decoration: none; color: inherit; display: flex; flex-direction: column; }}
 .card img {{ width: 100%; height: 10rem; object-fit: contain; }}

@@ -9,8 +9,13 @@ from ..data.settings import DatasetSettings
 from .forecasts import Forecast, Shape
 
 # Points and images if neither the configuration nor the prepared data say.
-USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000}
-USUAL_SHAPES: dict[str, Shape] = {"sklearn": (1, 8, 8), "torchvision": (3, 32, 32), "npz": (3, 32, 32)}
+USUAL_POINTS = {"sklearn": 1500, "torchvision": 50_000, "npz": 50_000, "csv": 10_000}
+USUAL_SHAPES: dict[str, Shape] = {
+    "sklearn": (1, 8, 8),
+    "torchvision": (3, 32, 32),
+    "npz": (3, 32, 32),
+    "csv": (1, 1, 100),
+}
 # The least that any job asks for, in MB and minutes.
 LEAST_MEMORY, LEAST_TIME = 2000, 20
 # Seconds of a forecast below which a job is short: a scheduler's own job, with the Snakemakes that start in it, costs some three.

@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from ...collapse.metrics import centred_gram, collapse, gram_deviation, thin
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...kernels.regression import KernelPredictor
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, final_predictor, layers
+from .references import small_class_metrics
 
 GRAM_POINTS = 1000  # of a stored Gram matrix, at most
 
@@ -49,7 +50,10 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
             for component, points in components.items()
             for metric, value in collapse(points, y).items()
         ]
-        rows += [_row(index, "agop", metric, value) for metric, value in gram_deviation(agop_features, y).items()]
+        rows += [
+            _row(index, "agop", metric, value)
+            for metric, value in (gram_deviation(agop_features, y) | small_class_metrics(agop_features, y)).items()
+        ]
         shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
         grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
         X_test = layer(X_test)

@@ -33,6 +33,7 @@ Override = overriding(
     "Override",
     RecursionSettings,
     CosFeatureSettings,
+    without=["depth"],
     dataset=(str | None, Field(None, description="The dataset meant; all if not given.")),
     activation=(Literal["relu", "cos"] | None, Field(None, description="The activation meant; all if not given.")),
 )

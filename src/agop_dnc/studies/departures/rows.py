@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...collapse.metrics import class_means, nc1
 from ...collapse.network import loss_and_accuracy
-from ...data.datasets import Arrays, Dataset
+from ...data.prepared import Arrays, Dataset
 from ...kernels.agop import kernel_agop, matrix_sqrt
 from ...kernels.features import feature_map, to
 from ...kernels.radial import KERNELS, row_chunks

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from ...kernels.radial import Kernel
+from ...kernels.radial import RadialKernel
 from ...pipeline.tables import Row, prediction
 from .trace import collapsed_alignment
 
 
-def prediction_rows(traces: pd.DataFrame, kernels: Mapping[str, Kernel], y: Tensor, mu: float) -> Iterator[Row]:
+def prediction_rows(traces: pd.DataFrame, kernels: Mapping[str, RadialKernel], y: Tensor, mu: float) -> Iterator[Row]:
     """Yield what the kernels of a run do next to what the theorems say: rows of predictions.csv.
 
     Quantities: the rate of √NC1 (Theorem 5.3), and of the last kernel matrix its `alignment` with k* and its `objective` as a share of

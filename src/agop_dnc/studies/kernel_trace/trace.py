@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from ...collapse.metrics import nc1
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...kernels.agop import kernel_agop, matrix_sqrt
-from ...kernels.radial import KERNELS, Kernel, distances
+from ...kernels.radial import KERNELS, RadialKernel, distances
 from ...kernels.regression import fit_predictor, normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import Settings, layers
@@ -78,7 +78,7 @@ def trace_deep_rfm(arrays: Arrays, settings: Settings, seed: int, mu: float) -> 
         layers(arrays.x_train, signed_one_hot(y), settings, seed), start=1
     ):
         X = layer.predictor.X
-        k = layer.predictor.kernel.value_(distances(X))
+        k = layer.predictor.kernel.matrix(X)
         measured = _against_collapse(k, y, mu) | {"distance": nc1(agop_features, y) ** 0.5}
         if feature_parts is not None:
             found = parts(k, X @ X.T)
@@ -111,7 +111,7 @@ def trace_rfm(arrays: Arrays, settings: Settings, mu: float) -> Iterator[Row]:
             yield {"layer": index, "metric": metric, "value": value}
 
 
-def collapsed_alignment(kernel: Kernel, y: Tensor, mu: float) -> tuple[float, float]:
+def collapsed_alignment(kernel: RadialKernel, y: Tensor, mu: float) -> tuple[float, float]:
     """Alignment and share of the optimum (at μ = mu) that a kernel has once points on the sphere have collapsed to a simplex.
 
     They fall short of 1 as a kernel of fixed bandwidth does not vanish between classes.

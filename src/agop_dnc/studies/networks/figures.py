@@ -97,15 +97,21 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], ca
     )
     for line, (name, whole, truncated) in zip(axes, rows, strict=True):
         for layer, axis in enumerate(line, start=1):
-            here, cut = whole[whole.layer == layer], truncated[truncated.layer == layer]
+            here = whole[whole.layer == layer]
+            cut = truncated[(truncated.layer == layer) & (truncated.metric == "nc1")]
+            full = cut["rank"].max()
             for side in ("right", "output"):
                 label, colour, marker = SVD_CURVES[side]
-                curve = summary(cut[cut.component == side], ["rank"]).sort_values("rank")
+                curve = summary(cut[(cut.component == side) & (cut["rank"] < full)], ["rank"]).sort_values("rank")
                 band(axis, curve["rank"], curve["mean"], curve["std"], f"{label}, top $r$", colour, marker)
                 axis.axhline(here[here.component == side].value.mean(), color=colour, linewidth=1, linestyle="--")
             levels = {
                 r"$\Phi$": (here[here.component == "input"], "-"),
-                r"$\mathrm{AGOP}^{1/2}\Phi$": (cut[cut.component == "agop_root"], ":"),
+                r"$\mathrm{AGOP}^{1/2}\Phi$": (cut[(cut.component == "agop_root") & (cut["rank"] == full)], ":"),
+                r"$\mathrm{AGOP}^{1/4}\Phi$": (
+                    cut[(cut.component == "agop_fourth_root") & (cut["rank"] == full)],
+                    "-.",
+                ),
             }
             for label, (level, style) in levels.items():
                 axis.axhline(level.value.mean(), color=BLACK, linestyle=style, label=label)

@@ -101,13 +101,11 @@ def last_layer(training: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     return joined
 
 
-def truncation_summary(whole: pd.DataFrame, truncated: pd.DataFrame) -> pd.DataFrame:
-    """Return NC1 of a layer's parts, whole and truncated, means over seeds: one row per part, one column per layer.
+def truncation_summary(truncated: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics of a layer's parts with the largest singular values kept, means over seeds: one column per layer.
 
     Args:
-        whole: Rows of networks.csv of one network's NC1 at the last epoch.
-        truncated: Rows of truncation.csv of the same network.
+        truncated: Rows of truncation.csv of one network.
     """
-    parts = pd.concat([whole.assign(rank="all"), truncated.assign(rank=truncated["rank"].replace(0, "all"))])
-    wide = parts.pivot_table(index=["component", "rank"], columns="layer", values="value", sort=False)
+    wide = truncated.pivot_table(index=["metric", "component", "rank"], columns="layer", values="value", sort=False)
     return wide.rename(columns=lambda layer: f"layer {layer}").reset_index()

@@ -332,8 +332,8 @@ TABLES = (
     ),
     Table(
         name="truncation",
-        rows="A row is NC1 at the end of training with the r largest singular values kept (`right`, `output`), or with the AGOP's "
-        "root in place of SVᵀ (`agop_root`, rank 0); over all seeds.",
+        rows="A row is a metric at the end of training with the r largest singular values of W kept (`right`, `output`), or of the AGOP's "
+        "root or fourth root in place of SVᵀ; rank 0 is the layer's input; over all seeds.",
         columns=(*_KEYS, "layer", "component", "rank", "metric", "value"),
         tolerances=(TRAINED,),
     ),

@@ -1,0 +1,1 @@
+"""The study `unconstrained_features`."""

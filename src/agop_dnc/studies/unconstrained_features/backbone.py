@@ -29,7 +29,7 @@ def two_classes(X: Tensor, y: Tensor, first: int, second: int) -> tuple[Tensor, 
 
 
 def backbone(d: int, hidden: int, width: int, seed: int) -> nn.Sequential:
-    """d → hidden → hidden → width with ReLUs between, in float64, no biases.
+    """D → hidden → hidden → width with ReLUs between, in float64, no biases.
 
     Weights are N(0, 2/fan-out), the last N(0, 1/fan-out), which keeps norms in the mean: points of norm 1 start as features with
     entries N(0, 1/width), as :func:`.random_start`'s.

@@ -100,8 +100,9 @@ def threshold_figure(curves: pd.DataFrame, caption: str) -> Figure:
 
 
 def rank_figure(curves: pd.DataFrame, caption: str) -> Figure:
-    """More than two classes (Figure D4), a column per (K, L): losses against steps, and where they end, as multiples of
-    collapse's (those above 2 are cut off); ranks by layer.
+    """Draw losses and ranks for more than two classes (Figure D4), a column per (K, L).
+
+    Above, losses against steps and where they end, as multiples of collapse's (those above 2 are cut off); below, ranks by layer.
 
     curves: rows of dufm_curves.csv of study d4.
     """

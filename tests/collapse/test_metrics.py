@@ -165,3 +165,38 @@ def test_a_small_class_that_does_not_collapse_is_seen(draw):
     X = simplex(3, 20)[y]
     X[y == 2] += draw(10, 20)
     assert metrics.gram_deviation(X, y)["gram_within"] > 0.3
+
+
+@pytest.mark.parametrize(("d", "expected"), [(64, 1.16), (256, 0.58), (1024, 0.29), (4096, 0.15)])
+def test_nc2_of_random_directions_falls_with_the_root_of_the_dimension(d, expected):
+    values = metrics.random_directions_nc2(10, d)
+    assert values.shape == (1000,)
+    assert float(values.mean()) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("d", [3, 8, 20])  # fewer dimensions than classes, as many, and more
+def test_nc2_of_random_directions_is_that_of_gaussian_class_means(d, draw):
+    K, draws = 8, 2000
+    drawn = metrics.random_directions_nc2(K, d, draws)
+    y = torch.arange(K)
+    expected = torch.tensor([metrics.nc2(draw(K, d, seed=seed), y) for seed in range(draws)])
+    # Two means of 2,000 values: four standard errors of their difference.
+    error = float((drawn.var() / draws + expected.var() / draws).sqrt())
+    assert abs(float(drawn.mean() - expected.mean())) < 4 * error
+    assert float(drawn.std()) == pytest.approx(float(expected.std()), rel=0.1)
+    with pytest.raises(ValueError, match="two or more classes"):
+        metrics.random_directions_nc2(1, d)
+
+
+def test_metrics_do_not_depend_on_how_rows_are_blocked(draw, monkeypatch):
+    X, y = draw(50, 7), torch.arange(50) % 4
+    whole = metrics.collapse(X, y)
+    monkeypatch.setattr(metrics, "_blocks", lambda X: [slice(0, 13), slice(13, 14), slice(14, 50)])
+    assert metrics.collapse(X, y) == pytest.approx(whole, rel=1e-12)
+
+
+def test_a_large_offset_does_not_fill_the_pseudo_inverse_with_rounding(draw):
+    y = torch.arange(30) % 3
+    X = draw(30, 5) + 4 * torch.nn.functional.one_hot(y, 5)
+    # Rounding of the shifted features: 1e3·1e-16 of entries of order 1.
+    assert metrics.nc1_pinv(X + 1e3 * draw(5, seed=2), y) == pytest.approx(metrics.nc1_pinv(X, y), rel=1e-9)

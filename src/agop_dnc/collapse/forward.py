@@ -1,0 +1,428 @@
+r"""What happens in a network's forward pass: which layers are called, in which order, and what of one enters the next.
+
+None of this is read from how a module is put together, as its forward pass may do anything. The network runs on a few points
+with a mark on the output of every layer that multiplies by a matrix, and the graph that autograd records is walked back from
+each layer's input, and from the network's output, to the nearest marks. That gives
+
+- the *order* of the calls;
+- for every layer its *successor*, the first later call that gets something of its output without another layer in
+  between, whatever else is: activation, normalisation, pooling, attention, sums;
+- the *readout*, the one layer from which the network's output comes directly.
+
+A second pass with fewer points shows which axis of a tensor counts the points, and that a point's values are its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import attention
+from .layers import MatrixLayer, matrix_layers, projections
+
+Key = tuple[str, int]  # a layer's name, and which of its calls in one forward pass
+OUTPUT: Key = ("the network's output", -1)
+# Relative to a tensor's largest entry: rounding in other orders, which differ with the number of points.
+_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3}
+_SILENT = {"CloneBackward0", "AliasBackward0"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a tensor's points are: along `axis`, `factor` consecutive entries per point (windows of an image, say)."""
+
+    axis: int
+    factor: int
+
+    def features(self, t: Tensor, points: int) -> Tensor:
+        """Return a tensor as one row per point (points×…)."""
+        if t.shape[self.axis] != points * self.factor:
+            raise ValueError(f"a tensor of shape {tuple(t.shape)} does not hold {points} points as the first ones did")
+        return t.movedim(self.axis, 0).reshape(points, -1)
+
+    def mean(self, t: Tensor, points: int, channels: int) -> Tensor:
+        """Return the mean over all positions of each point (points×channels)."""
+        if t.ndim == 2 and self.factor == 1:
+            return self.features(t, points)
+        last = t.movedim(channels, -1)
+        return last.movedim(self.axis, 0).reshape(points, -1, last.shape[-1]).mean(1)
+
+
+@dataclass
+class Trace:
+    """What a forward pass showed.
+
+    Attributes:
+        calls: of layers, in order.
+        before: for every call, and the network's output, the calls whose outputs reach it directly.
+        between: the names of autograd's operations on the way.
+        inputs, outputs: layouts of the calls' tensors.
+        shapes: per call, the numbers of entries per point at its input and its output.
+        faults: by layer, why it cannot be measured.
+        K: the number of the network's outputs.
+        note: what was taken for the output, if there was a choice.
+    """
+
+    calls: list[Key]
+    before: dict[Key, set[Key]]
+    between: dict[Key, list[str]]
+    inputs: dict[Key, Layout]
+    outputs: dict[Key, Layout]
+    sizes: dict[Key, tuple[int, int]]
+    faults: dict[str, str]
+    K: int
+    features: dict[str, tuple[Layout, int]]
+
+    @property
+    def readout(self) -> Key | None:
+        """The one call from which the network's output comes directly, if it is one and its outputs are as many."""
+        final = self.before[OUTPUT]
+        call = next(iter(final)) if len(final) == 1 else None
+        return call if call is not None and call in self.sizes and self.sizes[call][1] == self.K else None
+
+    def successor(self, call: Key) -> Key:
+        """The first later call that this one's output enters directly, or the network's output."""
+        return next((later for later in self.calls if call in self.before[later]), OUTPUT)
+
+    def only_relu_before(self, later: Key, call: Key) -> bool:
+        """Say whether nothing but a ReLU lies between a call's output and a later call's input."""
+        return self.before[later] == {call} and self._operations(later) == ["ReluBackward0"]
+
+    def nothing_before(self, later: Key, call: Key) -> bool:
+        """Say whether a call's output is the later call's input, or the network's output, as it is."""
+        return self.before[later] == {call} and not self._operations(later)
+
+    def _operations(self, later: Key) -> list[str]:
+        return [name for name in self.between[later] if name not in _SILENT]
+
+
+@dataclass
+class Recorder:
+    """What the hooks keep of a forward pass, and what they put in place of a layer's output.
+
+    Attributes:
+        inputs, outputs: the calls whose tensors are kept; None for all.
+        replaced: by call, a function of its input that gives its output.
+    """
+
+    inputs: set[Key] | None = None
+    outputs: set[Key] | None = None
+    replaced: dict[Key, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+    overwritten: set[Key] = field(default_factory=set)
+    calls: list[Key] = field(default_factory=list)
+    kept_inputs: dict[Key, Tensor] = field(default_factory=dict)
+    kept_outputs: dict[Key, Tensor] = field(default_factory=dict)
+    marks: dict[Any, Key] = field(default_factory=dict)
+    origins: dict[Key, Any] = field(default_factory=dict)
+    versions: dict[Key, tuple[Tensor, int]] = field(default_factory=dict)
+    without_graph: set[str] = field(default_factory=set)
+    named: dict[str, list[Any]] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def start(self) -> None:
+        """Forget the last forward pass."""
+        for kept in (
+            self.calls,
+            self.kept_inputs,
+            self.kept_outputs,
+            self.marks,
+            self.origins,
+            self.versions,
+            self.named,
+        ):
+            kept.clear()
+        self._counts.clear()
+
+    def take(self, layer: MatrixLayer, x: Tensor, z: Tensor) -> Tensor:
+        """Keep what is wanted of a call, and return what the network is to go on with."""
+        key = (layer.name, self._counts[layer.name])
+        self._counts[layer.name] += 1
+        tracing = self.inputs is None
+        if tracing:
+            self.calls.append(key)
+            self.origins[key], self.versions[key] = x.grad_fn, (x, x._version)
+        if tracing or key in (self.inputs or ()):
+            self.kept_inputs[key] = x.detach().clone() if tracing or key in self.overwritten else x.detach()
+        if key in self.replaced:
+            z = self.replaced[key](x)
+        if not (self.outputs is None or key in self.outputs):
+            return z
+        if not torch.is_grad_enabled():
+            self.kept_outputs[key] = z.clone()  # as a ReLU in place would overwrite what is kept
+            self.without_graph.add(layer.name)
+            return z
+        # Parameters are frozen, so that the graph begins at the first layer measured and not at the network's input.
+        recorded = z if z.requires_grad else z.detach().requires_grad_()
+        self.kept_outputs[key] = recorded
+        passed_on = recorded.clone()
+        self.marks[passed_on.grad_fn] = key
+        return passed_on
+
+
+class Instruments:
+    """A network that is being measured: evaluation mode, frozen parameters, and hooks, all put back at the end.
+
+    Use it in a `with` statement. Attributes: layers (by name), recorder.
+    """
+
+    def __init__(self, network: nn.Module, features: Sequence[str] = ()) -> None:
+        # A compiled module is the module that it was made from, with the same weights.
+        self.network: nn.Module = getattr(network, "_orig_mod", network)
+        self.layers = matrix_layers(self.network)
+        self.recorder = Recorder()
+        self.written_out: set[str] = set()
+        self._features = list(features)
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Instruments:
+        modules = list(self.network.modules())
+        training = [module.training for module in modules]
+        frozen = [p for p in self.network.parameters() if p.requires_grad]
+        fast = torch.backends.mha.get_fastpath_enabled()
+
+        def restore() -> None:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+            for module, mode in zip(modules, training, strict=True):
+                module.training = mode
+
+        self._stack.callback(restore)
+        try:
+            self.network.eval()
+            for parameter in frozen:
+                parameter.requires_grad_(False)
+            torch.backends.mha.set_fastpath_enabled(False)  # it calls no module
+            self._hook()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _hook(self) -> None:
+        modules = dict(self.network.named_modules())
+        for name, layer in self.layers.items():
+            if layer.module is modules.get(name):
+                handle = layer.module.register_forward_hook(self._hook_of(layer), with_kwargs=True)
+                self._stack.callback(handle.remove)
+        for name in self._features:
+            if name not in modules:
+                raise ValueError(
+                    f"features names '{name}', which is no module of the network; it has {', '.join(modules)}"
+                )
+            handle = modules[name].register_forward_hook(self._keeper(name))
+            self._stack.callback(handle.remove)
+
+    def write_out_attentions(self) -> None:
+        """Put forward passes with visible projections in place of those of every attention that allows it."""
+        for name, module in self.network.named_modules():
+            if isinstance(module, nn.MultiheadAttention) and attention.can_be_written_out(module):
+                parts = projections(name, module)
+
+                def project(part: str, x: Tensor, parts: dict[str, MatrixLayer] = parts) -> Tensor:
+                    layer = parts[part]
+                    return self.recorder.take(layer, x, layer.with_bias(layer.apply(layer.weight, x)))
+
+                module.forward = attention.written_out(module, project)  # type: ignore[method-assign]
+                self._stack.callback(module.__dict__.pop, "forward", None)
+                self.written_out.add(name)
+
+    def leave_attentions(self) -> None:
+        """Put the attentions' own forward passes back."""
+        for name in self.written_out:
+            self.network.get_submodule(name).__dict__.pop("forward", None)
+        self.written_out.clear()
+
+    def _hook_of(self, layer: MatrixLayer) -> Any:
+        def hook(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], z: Tensor) -> Tensor:
+            return self.recorder.take(layer, arguments[0] if arguments else named["input"], z)
+
+        return hook
+
+    def _keeper(self, name: str) -> Any:
+        def hook(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+            value = output.detach().clone() if isinstance(output, Tensor) else output
+            self.recorder.named.setdefault(name, []).append(value)
+
+        return hook
+
+
+Run = Callable[[Any], Tensor]
+
+
+def trace(instruments: Instruments, call: Run, first: Any, fewer: Any, points: int) -> Trace:
+    """Run the network on a few points and report what its forward pass does.
+
+    Args:
+        instruments: the network, instrumented.
+        call: runs the network on a batch and returns its outputs (n×K).
+        first: a batch of `points` points.
+        fewer: the same without its first point.
+        points: two or more.
+
+    Raises:
+        ValueError: if the outputs of a point depend on the other points of its batch, or on random numbers.
+    """
+    recorder = instruments.recorder
+    with torch.no_grad():
+        plain = call(first)
+    instruments.write_out_attentions()
+    if instruments.written_out:
+        with torch.no_grad():
+            same = close(call(first), plain)
+        if not same:
+            instruments.leave_attentions()
+    recorder.start()
+    recorder.without_graph.clear()
+    recorder.inputs = recorder.outputs = None
+    with torch.enable_grad():
+        output = call(first)
+    if not close(output, plain):
+        raise ValueError(
+            "the network's outputs change from one run to the next; make it free of random numbers, as in eval()"
+        )
+    marks, origins, calls = dict(recorder.marks), dict(recorder.origins), list(recorder.calls)
+    recorder.overwritten = {key for key, (x, version) in recorder.versions.items() if x._version != version}
+    before, between = {}, {}
+    for key in calls:
+        before[key], between[key] = _walk(origins[key], marks)
+    before[OUTPUT], between[OUTPUT] = _walk(output.grad_fn, marks)
+    whole = (
+        dict(recorder.kept_inputs),
+        {key: z.detach() for key, z in recorder.kept_outputs.items()},
+        dict(recorder.named),
+    )
+    without_graph = set(recorder.without_graph)
+    recorder.start()
+    with torch.no_grad():
+        part_output = call(fewer)
+    if not close(output.detach()[1:], part_output):
+        raise ValueError(
+            "the network's outputs for a point depend on the other points of its batch; measure one that treats each alone"
+        )
+    found = Trace(calls, before, between, {}, {}, {}, {}, output.shape[1], {})
+    reached = _reached(before)
+    times = Counter(name for name, _ in calls)
+    for key in calls:
+        name, layer = key[0], instruments.layers[key[0]]
+        x, z = whole[0][key], whole[1][key]
+        layouts = [
+            _layout(many, kept.get(key), points)
+            for many, kept in ((x, recorder.kept_inputs), (z, recorder.kept_outputs))
+        ]
+        if layouts[0] is not None and layouts[1] is not None:
+            found.inputs[key], found.outputs[key] = layouts[0], layouts[1]
+            found.sizes[key] = x.numel() // points, z.numel() // points
+        if times[name] > 1:
+            found.faults[name] = f"is called {times[name]} times in one forward pass, so that it has no single input"
+        elif name in without_graph:
+            found.faults[name] = "runs without gradients (under torch.no_grad or a reentrant checkpoint)"
+        elif key not in reached:
+            found.faults[name] = "has no part in the network's output, as far as gradients show"
+        elif layouts[0] is None or layouts[1] is None:
+            found.faults[name] = "has an input or output of which no part belongs to each point alone"
+        elif not layer.computes(x, z, _tolerance(z)):
+            found.faults[name] = (
+                f"is of type {type(layer.module).__name__}, whose output is not Wx + b of its weight and bias"
+            )
+    for name, layer in instruments.layers.items():
+        if times[name] == 0:
+            found.faults[name] = _why_not_called(name, layer)
+    found.features = {name: _named_layout(name, values, recorder.named, points) for name, values in whole[2].items()}
+    for name in instruments._features:
+        if name not in found.features:
+            raise ValueError(f"features names '{name}', which is not called in the forward pass")
+    recorder.start()
+    return found
+
+
+def other_parameters(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield modules with matrices among their own parameters that are no layers of ours, with the reason."""
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention)):
+            continue
+        matrices = [own for own, p in module.named_parameters(recurse=False) if p.ndim >= 2 and min(p.shape[-2:]) > 1]
+        if matrices:
+            yield (
+                name or type(module).__name__,
+                f"is of type {type(module).__name__}, whose {' and '.join(matrices)} multiplies no vectors as a linear layer's or a convolution's weight does",
+            )
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    """Say whether two tensors agree to rounding, relative to the largest entry."""
+    if a.shape != b.shape:
+        return False
+    if not a.numel():
+        return True
+    return bool((a.detach() - b.detach()).abs().max() <= _tolerance(a) * b.detach().abs().max().clamp(min=1e-30))
+
+
+def _tolerance(t: Tensor) -> float:
+    return _ROUNDING.get(t.dtype, 5e-2)
+
+
+def _walk(start: Any, marks: dict[Any, Key]) -> tuple[set[Key], list[str]]:
+    """Return the marks that are met first on every way back from a node, and the names of the nodes on the way."""
+    found, names, seen, open_nodes = set(), [], set(), [start]
+    while open_nodes:
+        node = open_nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node in marks:
+            found.add(marks[node])
+            continue
+        names.append(node.name())
+        open_nodes += [earlier for earlier, _ in node.next_functions]
+    return found, names
+
+
+def _reached(before: dict[Key, set[Key]]) -> set[Key]:
+    """Return the calls from which a way leads to the network's output."""
+    seen: set[Key] = set()
+    open_calls = [OUTPUT]
+    while open_calls:
+        for earlier in before[open_calls.pop()] - seen:
+            seen.add(earlier)
+            open_calls.append(earlier)
+    return seen
+
+
+def _layout(many: Tensor, fewer: Tensor | None, points: int) -> Layout | None:
+    """Find the axis that counts points, from the same tensor for all of them and for all but the first."""
+    if fewer is None or many.ndim != fewer.ndim:
+        return None
+    axes = [axis for axis, (a, b) in enumerate(zip(many.shape, fewer.shape, strict=True)) if a != b]
+    if len(axes) != 1 or many.shape[axes[0]] % points:
+        return None
+    layout = Layout(axes[0], many.shape[axes[0]] // points)
+    if fewer.shape[axes[0]] != (points - 1) * layout.factor or (layout.factor > 1 and layout.axis > 0):
+        return None
+    return layout if close(layout.features(many, points)[1:], layout.features(fewer, points - 1)) else None
+
+
+def _named_layout(name: str, values: list[Any], fewer: dict[str, list[Any]], points: int) -> tuple[Layout, int]:
+    if len(values) != 1:
+        raise ValueError(f"features names '{name}', which is called {len(values)} times in one forward pass")
+    if not isinstance(values[0], Tensor):
+        raise ValueError(f"features names '{name}', whose output is a {type(values[0]).__name__} and no tensor")
+    layout = _layout(values[0], fewer[name][0], points)
+    if layout is None:
+        raise ValueError(f"features names '{name}', whose output has no part that belongs to each point alone")
+    return layout, values[0].numel() // points
+
+
+def _why_not_called(name: str, layer: MatrixLayer) -> str:
+    if isinstance(layer.module, nn.MultiheadAttention):
+        return "is a projection of an attention whose forward pass could not be written out"
+    return "is not called in the forward pass; its weight may be used by another module or not at all"

@@ -1,0 +1,1 @@
+"""The commands of `agop-dnc`, a module each."""
