@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import IO
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a path next to `path` to write to; what was written takes its place when the block ends without an error.
 
-    The temporary file keeps the suffix, as some writers go by it, and is removed after an error. Missing folders are made.
+    The temporary file keeps the suffix, as some writers go by it, and is removed after an error. It always has the same name, so
+    that what a killed process left is overwritten by the next one. Missing folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
