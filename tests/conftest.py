@@ -1,4 +1,4 @@
-"""What the tests share: the repository, and a way to run the workflow as a user does."""
+"""What the tests share: the repository, a way to run the workflow as a user does, and runs that all workers share."""
 
 import os
 import subprocess
@@ -9,16 +9,24 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 from agop_dnc.data import datasets
+from agop_dnc.studies import all as studies
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
+# The studies that the test configuration leaves out, each with a section of its own as small as it can be.
+TINY = [REPOSITORY / "tests" / "tiny.yaml", *sorted((REPOSITORY / "tests" / "tiny").glob("*.yaml"))]
+
+# Files with whole runs first, so that the workers end together; a run that a file waits for is made in another worker meanwhile.
+LONGEST = ("test_run.py", "test_studies_conform.py", "test_instructions.py", "test_input.py", "test_reruns.py")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first, so that the two workers end together."""
-    items.sort(key=lambda item: "test_workflow.py" not in item.nodeid)
+    """Sort the longest files to the front."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -52,16 +60,17 @@ def arrays(draw):
 
 @pytest.fixture(scope="session")
 def snakemake():
-    """Run Snakemake on this repository in a folder: `snakemake(folder, "--cores", "2", configfile=path)`."""
+    """Run Snakemake in a folder: `snakemake(folder, "--cores", "2", configfile=path)`; of this repository or a copy of it."""
 
-    def run(folder, *arguments, configfile=REPOSITORY / "config" / "test.yaml", **environment):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]
-        command += ["--configfile", configfile, *arguments]
+    def run(folder, *arguments, configfile=TEST_CONFIG, repository=REPOSITORY, **environment):
+        files = configfile if isinstance(configfile, list) else [configfile]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", repository / "Snakefile", "--directory", folder]
+        command += ["--configfile", *files, *arguments]
         return subprocess.run(
             list(map(str, command)),
             capture_output=True,
             text=True,
-            cwd=REPOSITORY,
+            cwd=repository,
             timeout=500,
             env=os.environ | environment,
         )
@@ -70,26 +79,55 @@ def snakemake():
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, snakemake):
-    """A finished run of the test configuration with two cores, in a folder whose name is not plain."""
-    folder = tmp_path_factory.mktemp("two cores é")
-    done = snakemake(folder, "--cores", "2")
-    assert done.returncode == 0, done.stderr
-    return folder
+def shared(tmp_path_factory):
+    """Make a folder once for all workers of this session: `shared(name, make)`, where `make(folder)` returns what went wrong or ''."""
+
+    def folder_of(name, make):
+        base = tmp_path_factory.getbasetemp()
+        root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder, said = root / name, root / f"{name}.said"
+        with FileLock(root / f"{name}.lock"):
+            if not said.exists():
+                folder.mkdir()
+                said.write_text(make(folder), encoding="utf-8")
+        problem = said.read_text(encoding="utf-8")
+        assert not problem, problem
+        return folder
+
+    return folder_of
 
 
-TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
+def _running(snakemake, **settings):
+    """Return a function that makes a whole run with two cores in a folder."""
+
+    def make(folder):
+        done = snakemake(folder, "--cores", "2", **settings)
+        return done.stderr or "it failed" if done.returncode else ""
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(shared, snakemake):
+    """A finished run of the test configuration with two cores, in a folder whose name is not plain. Only to be read."""
+    return shared("two cores é", _running(snakemake))
+
+
+@pytest.fixture(scope="session")
+def tiny(shared, snakemake):
+    """A finished run of all studies that the test configuration leaves out, as small as they can be. Only to be read."""
+    return shared("tiny", _running(snakemake, configfile=TINY))
 
 
 def made(folder):
-    """Every file that a run leaves for its user, by its path, with its bytes; but for what says how long it took."""
+    """Return every file that a run leaves for its user, by its path, with its bytes; but not what says how long it took."""
     files = (path for part in ("results", "figures") for path in (folder / part).rglob("*"))
-    timed = {"logs", "benchmarks", "cost.csv", "cost.csv.json"}
+    timed = {"logs", "costs", "cost.csv", "cost.csv.json"}
     return {str(p.relative_to(folder)): p.read_bytes() for p in files if p.is_file() and not timed & set(p.parts)}
 
 
 def change(**changes):
-    """The test configuration with some keys, `a__b` for b inside a, replaced; with all figures where datasets are."""
+    """Return the test configuration with keys, `a__b` for b inside a, replaced; with all figures if datasets are replaced."""
     content = yaml.safe_load(TEST_CONFIG.read_text())
     if "datasets" in changes:
         del content["departures"], content["figures"]
@@ -100,3 +138,17 @@ def change(**changes):
             inner = inner.setdefault(part, {})
         inner[last] = value
     return content
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return the checked configuration of mappings or YAML texts, layered, and of what --config gave."""
+
+    def loaded(*contents, overrides=None):
+        files = []
+        for i, content in enumerate(contents):
+            files.append(tmp_path / f"configuration_{i}.yaml")
+            files[-1].write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+        return studies.load(files, overrides)
+
+    return loaded

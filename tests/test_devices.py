@@ -1,4 +1,4 @@
-"""Every path on the CPU and, where there is one, on a GPU: the same numbers, and the same bytes twice (`make test-gpu`)."""
+"""Every path on the CPU and, if there is one, on a GPU: the same numbers, and the same bytes twice (`make test-gpu`)."""
 
 import subprocess
 import sys
@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from agop_dnc.collapse.network import measure
 from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import deep_rfm, networks, sgd, training
+from agop_dnc.models.settings import TrainingSettings
+from agop_dnc.pipeline import device as devices
 from agop_dnc.pipeline import forecasts
 from agop_dnc.pipeline.device import TF32, free_gpu, select_device
 from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
@@ -49,7 +52,7 @@ def fitted(arrays, settings):
 
 @pytest.mark.parametrize("activation", ["relu", "cos"])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_a_deep_rfm_is_the_same_on_every_device_and_twice_on_one(device, points, activation, precision):
+def test_deep_rfm_is_the_same_on_every_device_and_twice_on_one(device, points, activation, precision):
     settings = deep_rfm.Settings(depth=3, activation=activation, width=64, precision=precision)
     first, again = (fitted(points.to(device), settings) for _ in range(2))
     assert first == again
@@ -68,7 +71,7 @@ def trained(architecture, arrays, device, momentum, folder, dtype=torch.float64)
     network.to(device, dtype)
     arrays = arrays.to(device)
     x, Y = arrays.x_train.to(dtype).reshape(-1, *arrays.image_shape), signed_one_hot(arrays.y_train).to(dtype)
-    settings = training.Settings(2, learning_rate=0.01, momentum=momentum, batch_size=25, measure_every=1)
+    settings = TrainingSettings(epochs=2, learning_rate=0.01, momentum=momentum, batch_size=25, measure_every=1)
     return network, x, training.train(network, x, Y, settings, 0, folder)
 
 
@@ -81,7 +84,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
 ):
     # 60 points in batches of 25: two that are recorded on a GPU, and a shorter one.
     network, x, losses = trained(architecture, points, device, momentum, tmp_path / "first")
-    table = network.measure(network, x, points.y_train.to(device), networks.hidden_names(network))
+    table = measure(network, x, points.y_train.to(device), networks.hidden_names(network))
     _, _, again = trained(architecture, points, device, momentum, tmp_path / "again")
     assert again == losses
     for epoch, path in training.snapshots(tmp_path / "first").items():
@@ -91,15 +94,15 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
     other, x, expected = trained(architecture, points, CPU, momentum, tmp_path / "cpu")
     # In float64, sums in another order; batch normalisation over ten points magnifies that.
     assert losses == pytest.approx(expected, rel=1e-6)
-    reference = network.measure(other, x, points.y_train, networks.hidden_names(other))
+    reference = measure(other, x, points.y_train, networks.hidden_names(other))
     assert table.drop(columns="value").equals(reference.drop(columns="value"))
     assert table.value.to_numpy() == pytest.approx(reference.value.to_numpy(), rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-def test_memory_of_a_deep_rfm_on_a_gpu_is_forecast():
-    """On a CPU it is the process's peak that is compared: tests/test_forecasts.py."""
+def test_gpu_memory_of_deep_rfm_is_as_forecast():
+    """On a CPU it is the process's peak that is compared: tests/pipeline/test_forecasts.py."""
     device = select_device("cuda", 1)
     n, d = 10_000, 784
     settings = deep_rfm.Settings(depth=2)
@@ -166,7 +169,7 @@ def recorder(monkeypatch):
 
 @pytest.mark.usefixtures("recorder")
 @pytest.mark.parametrize(("architecture", "momentum"), [*PAPERS, ("mlp", 0.9)])
-def test_a_recorded_step_is_the_step(points, architecture, momentum):
+def test_recorded_step_equals_the_step(points, architecture, momentum):
     """Played again it must not hold on to a number of the step that was recorded, and recording must leave no trace."""
     x, Y = points.x_train.reshape(-1, 3, 10, 10), signed_one_hot(points.y_train)
 
@@ -186,7 +189,7 @@ def test_a_recorded_step_is_the_step(points, architecture, momentum):
     assert all(torch.equal(one, other) for one, other in zip(state, wanted, strict=True))
 
 
-def test_average_pooling_is_pytorchs():
+def test_average_pooling_equals_pytorchs():
     for height, width in ((1, 1), (3, 3), (4, 4), (5, 9)):
         x = torch.randn(2, 3, height, width, dtype=torch.float64, requires_grad=True)
         ours, theirs = networks.AveragePool(4)(x), torch.nn.AdaptiveAvgPool2d(4)(x)
@@ -196,7 +199,7 @@ def test_average_pooling_is_pytorchs():
         torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-14)
 
 
-def test_jobs_take_gpus_of_their_own_and_give_them_back(tmp_path, monkeypatch):
+def test_each_job_takes_a_gpu_of_its_own_and_gives_it_back(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("agop_dnc.pipeline.device._held", [])
     code = "import sys; from agop_dnc.pipeline.device import free_gpu; print(free_gpu(3, sys.argv[1]), flush=True); sys.stdin.read()"
@@ -210,29 +213,29 @@ def test_jobs_take_gpus_of_their_own_and_give_them_back(tmp_path, monkeypatch):
             assert free_gpu(3, tmp_path) == 0  # more jobs than GPUs: they share
             second.kill()
     assert [free_gpu(3, tmp_path) for _ in range(2)] == [0, 1]
-    for lock in device._held:
+    for lock in devices._held:
         lock.close()
 
 
-def test_one_gpu_or_a_schedulers_choice_needs_no_lock(tmp_path, monkeypatch):
+def test_single_gpu_needs_no_lock_and_schedulers_gpus_are_locked_by_name(tmp_path, monkeypatch):
     assert free_gpu(1, tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr("agop_dnc.pipeline.device._held", [])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
     assert [free_gpu(2, tmp_path) for _ in range(2)] == [0, 1]
     assert sorted(path.name.split(".")[0] for path in tmp_path.iterdir()) == ["agop_dnc_gpu_5", "agop_dnc_gpu_7"]
-    for lock in device._held:
+    for lock in devices._held:
         lock.close()
 
 
-def test_a_gpu_that_is_not_there_is_said(monkeypatch):
+def test_missing_gpu_is_an_error_with_the_remedy(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="PyTorch sees no GPU; set device: cpu or auto"):
         select_device("cuda", 1)
     torch.use_deterministic_algorithms(False)
 
 
-def test_tf32_is_as_asked_and_by_default_as_pytorch_has_it():
+def test_tf32_is_as_asked_and_defaults_to_pytorchs():
     default = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
         for tf32, expected in TF32.items():

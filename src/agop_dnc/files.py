@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import IO
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`, and move it to `path` when the block ends without an error.
 
-    The temporary file keeps the suffix of `path`, because some writers choose their format by it, and is removed after an error.
-    Missing parent folders are created.
+    The temporary file keeps the suffix of `path`, because some writers choose their format by it, and is removed after an error. It
+    always has the same name, so that the next writer overwrites what a killed process left. Missing parent folders are created.
 
     Args:
         path: The file to replace.
@@ -26,9 +25,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...notes import Facts, title
 from ...pipeline.tables import last_epoch, summary
-from .study import TITLES
+from .titles import TITLES
 
 # From Section 6: mean ± standard deviation over layers and seeds, at the end of training.
 PAPER_NFA = {("cifar10", "resnet18"): "0.74 ± 0.17", ("mnist", "mlp"): "0.74 ± 0.13"}

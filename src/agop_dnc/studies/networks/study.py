@@ -21,6 +21,7 @@ from ...pipeline.tolerances import ALL_ROWS, TRAINED, Tolerance
 from ...settings import Settings, overriding, with_default
 from ..checks import Seeds, check_datasets, check_overrides
 from ..declaration import BEYOND, PAPER, Figure, Parts, Study, Table
+from .titles import TITLES
 
 # Singular directions that the truncated ablation keeps.
 RANKS = (1, 2, 5, 9, 10, 20)
@@ -106,9 +107,6 @@ class NetworksSection(HeadSettings, BatchSettings):
         if not value.named:
             raise ValueError("name at least one architecture, mlp, resnet18 or vgg11")
         return value
-
-
-TITLES = {"mlp": "MLP", "resnet18": "ResNet-18", "vgg11": "VGG-11"}
 
 
 def section(config: Configuration) -> NetworksSection:

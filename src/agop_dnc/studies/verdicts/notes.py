@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...notes import title
 from ..judging import VERDICTS
-from ..networks.study import TITLES as NETWORK_TITLES
+from ..networks.titles import TITLES as NETWORK_TITLES
 from .claims import CLAIMS
 
 # The claims in a few words, for where there is no room for more.

@@ -12,8 +12,8 @@ SETTINGS = {"precision": "float64", "width": 1024, "depth": 20}
 TRAINED = {"epochs": 10, "measure_every": 5, "hidden_layers": 5, "width": 512}
 
 
-def test_a_deep_rfms_memory_is_two_matrices_and_what_goes_with_them():
-    needed = forecasts.deep_rfm_bytes(50_000, 784, 0, 1024, 8)
+def test_deep_rfm_forecast_is_two_matrices_and_what_goes_with_them():
+    needed = forecasts.deep_rfm_bytes(50_000, 784, 0, 1024, "float64")
     assert 2 * 50_000**2 * 8 < needed < 2.2 * 50_000**2 * 8
     assert forecasts.deep_rfm_bytes(50_000, 784, 0, deep_rfm.Settings().width, deep_rfm.Settings().precision) == needed
     assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
@@ -45,28 +45,28 @@ print(costs.memory()["peak_memory_mb"] - before)
 
 @pytest.mark.parametrize(("precision", "itemsize"), [("float64", 8), ("float32", 4)])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the exact peak of a process is Linux's")
-def test_a_deep_rfms_memory_is_as_forecast(precision, itemsize):
+def test_peak_memory_of_deep_rfm_is_as_forecast(precision, itemsize):
     """On a GPU: tests/test_devices.py."""
     n = 7000 if precision == "float64" else 10_000
     told = subprocess.run([sys.executable, "-c", FIT, str(n), precision], capture_output=True, text=True, check=True)
     peak = 1e6 * float(told.stdout)
-    assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, 256, 0, 512, itemsize), rel=0.15)
+    assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, 256, 0, 512, precision), rel=0.15)
     assert peak < 2.5 * n * n * itemsize + forecasts.CHUNK_BYTES
 
 
-def test_the_papers_scale_needs_at_most_two_and_a_half_matrices():
+def test_deep_rfm_at_the_papers_scale_needs_at_most_two_and_a_half_matrices():
     matrix = 50_000**2 * 8
     for d, width in ((784, 1024), (3072, 1024), (784, 4096), (3072, 4096)):
-        assert 2 * matrix < forecasts.deep_rfm_bytes(50_000, d, 10_000, width, 8) < 2.5 * matrix
+        assert 2 * matrix < forecasts.deep_rfm_bytes(50_000, d, 10_000, width, "float64") < 2.5 * matrix
 
 
-def test_time_grows_as_the_cube_of_the_points_in_the_end():
+def test_time_of_deep_rfm_grows_as_cube_of_many_points():
     one, two = (forecasts.deep_rfm(n, (1, 8, 8), SETTINGS).seconds for n in (100_000, 200_000))
     assert 7 < two / one < 8
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "resnet18", "vgg11"])
-def test_a_networks_time_is_proportional_to_its_epochs_and_points(architecture):
+def test_time_of_training_is_proportional_to_epochs_and_points(architecture):
     def seconds(n, epochs):
         return forecasts.training(architecture, n, (1, 28, 28), TRAINED | {"epochs": epochs}).seconds - 30
 
@@ -80,14 +80,14 @@ MEASURED = {"mlp": (160, 20), "resnet18": (12, 45), "vgg11": (24, 92)}
 
 
 @pytest.mark.parametrize("architecture", MEASURED)
-def test_no_job_of_the_default_run_takes_longer_than_three_times_its_forecast(architecture):
+def test_jobs_of_default_run_take_at_most_three_times_their_forecast(architecture):
     epochs, seconds = MEASURED[architecture]
     forecast = forecasts.training(architecture, 1500, (1, 8, 8), TRAINED | {"epochs": epochs}).seconds
     assert seconds < 3 * forecast
     assert forecast < 30 * seconds
 
 
-def test_the_papers_networks_fit_a_schedulers_limits_on_a_gpu():
+def test_networks_of_the_paper_fit_a_schedulers_limits_on_a_gpu():
     papers = {"mlp": 500, "resnet18": 300, "vgg11": 600}
     for architecture, epochs in papers.items():
         settings = TRAINED | {"epochs": epochs, "measure_every": 10}
@@ -96,6 +96,6 @@ def test_the_papers_networks_fit_a_schedulers_limits_on_a_gpu():
 
 
 @pytest.mark.parametrize(("visible", "count"), [("", 0), ("-1", 0), ("0", 1), ("3,5", 2)])
-def test_gpus_that_a_job_may_see_are_counted(monkeypatch, visible, count):
+def test_gpus_here_counts_visible_gpus(monkeypatch, visible, count):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert forecasts.gpus_here() == count

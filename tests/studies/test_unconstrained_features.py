@@ -48,7 +48,7 @@ def test_loss_and_gradients_are_autograds(model):
         torch.testing.assert_close(got, wanted, rtol=1e-11, atol=1e-14)
 
 
-def test_several_starts_are_what_each_is_alone():
+def test_descent_of_several_starts_equals_each_alone():
     starts = [random_start(SMALL, seed) for seed in range(3)]
     *_, (_, losses, _) = descend(stack(starts), SMALL, 0.5, [0, 20])
     for start, loss in zip(starts, losses, strict=True):
@@ -61,7 +61,7 @@ def test_several_starts_are_what_each_is_alone():
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("scale", [0.3, 0.95])
-def test_the_collapsed_start_costs_what_the_formula_says_and_no_balance_costs_less(classes, scale):
+def test_collapsed_start_costs_what_the_formula_says_and_no_balance_costs_less(classes, scale):
     model = Model(classes, 3, 3, 7, (0.02, 0.01, 0.03, 0.015))
     balanced = collapsed_start(model, scale)
     loss = written_out(balanced, model)
@@ -76,7 +76,7 @@ def test_the_collapsed_start_costs_what_the_formula_says_and_no_balance_costs_le
 
 @pytest.mark.parametrize("layers", [2, 3, 4, 5])
 @pytest.mark.parametrize("ratio", [0.01, 0.5, 0.99, 1.01, 3.0])
-def test_the_minimum_of_f_against_a_grid(layers, ratio):
+def test_optimum_agrees_with_a_grid(layers, ratio):
     penalty = (threshold(layers) * ratio / 5) ** (1 / (layers + 1))
     model = Model(2, 5, layers, 8, (penalty,) * (layers + 1))
     a, c = np.linspace(1e-4, 1, 200_001), model.strength ** (1 / (layers + 1))
@@ -90,7 +90,7 @@ def test_the_minimum_of_f_against_a_grid(layers, ratio):
         assert local.loss < min(nearby)
 
 
-def test_the_threshold_is_the_known_one_for_two_classes():
+def test_threshold_of_two_classes_is_the_published_one():
     for L in (2, 3, 4, 5):
         assert threshold(L) == pytest.approx((L - 1) ** (L - 1) / (2 ** (L + 1) * L ** (2 * L)), rel=1e-13)
 
@@ -116,7 +116,7 @@ def test_brute_force_minimisation_finds_no_less_than_the_optimum_and_reaches_it(
     assert min(found) > best - 1e-9
 
 
-def test_polishing_reaches_the_optimum_and_keeps_what_is_fixed():
+def test_polish_reaches_the_optimum_and_keeps_what_is_fixed():
     model = Model(2, 4, 3, 16, (0.005,) * 4)
     loss, found = polish(random_start(model, 0), model)
     assert loss == pytest.approx(optimum(model).loss, abs=1e-5)
@@ -153,12 +153,12 @@ def test_opposite_means_before_relu_cost_the_same_as_orthogonal_ones():
     assert rank(opposite[0]) == 1
 
 
-def test_rank_counts_what_is_there():
+def test_rank_counts_singular_values_above_its_threshold():
     assert rank(torch.diag(torch.tensor([1.0, 0.5, 1e-3]))) == 2
     assert rank(torch.zeros(3, 3)) == 0
 
 
-def test_a_trained_network_takes_the_step_of_the_whole_objective():
+def test_training_step_is_gradient_step_of_the_whole_objective():
     X, n = backbone.two_classes(torch.eye(6, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1, 2]), 0, 1)
     assert n == 2
     assert X.argmax(1).tolist() == [0, 2, 1, 3]
@@ -176,34 +176,37 @@ def test_a_trained_network_takes_the_step_of_the_whole_objective():
     torch.testing.assert_close(after[0], copy(X).T.detach(), rtol=1e-10, atol=1e-13)
 
 
-def test_studies_say_what_was_predicted_and_what_was_found(draw):
+def test_rows_hold_predictions_and_measurements(draw):
     model = Model(2, 4, 2, 12, (0.01,) * 3)
     curves, found = unconstrained_features_rows.descent_rows(model, [1.0, 0.05], range(2), 1.0, 600)
     losses = {
         (row["setting"], row["quantity"], row["seed"]): row for row in found if row["quantity"].startswith("loss")
     }
-    assert losses["start × 1", "loss of L-BFGS", 0]["relative_error"] < 1e-5
-    assert losses["start × 1", "loss of gradient descent", 1]["relative_error"] < 0.01
-    assert losses["start × 0.05", "loss of gradient descent", 1]["measured"] > 1.5 * optimum(model).loss
+    assert losses["D1: K = 2, L = 2, start × 1", "loss of L-BFGS", 0]["relative_error"] < 1e-5
+    assert losses["D1: K = 2, L = 2, start × 1", "loss of gradient descent", 1]["relative_error"] < 0.01
+    assert (
+        losses["D1: K = 2, L = 2, start × 0.05", "loss of gradient descent", 1]["measured"] > 1.5 * optimum(model).loss
+    )
     assert {row["metric"] for row in curves} == {"loss", "dnc1", "dnc2", "dnc2_before", "dnc3"}
     _, found = unconstrained_features_rows.threshold_rows(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
     assert [row["measured"] for row in found if row["quantity"] == "collapsed"] == [1.0, 0.0]
     assert all(row["relative_error"] < 1e-6 for row in found if row["quantity"] == "lowest loss")
     _, found = unconstrained_features_rows.rank_rows(Model(3, 2, 2, 12, (0.01,) * 3), range(4), 1.0, 300)
-    two_layers = [row for row in found if row["setting"] == "L-BFGS" and row["quantity"] == "loss"]
+    two_layers = [row for row in found if row["setting"].endswith(", L-BFGS") and row["quantity"] == "loss"]
     # With two layers collapse is the optimum for every number of classes.
     assert min(row["relative_error"] for row in two_layers) < 1e-5
     X = torch.cat([draw(6, 5), draw(6, 5, seed=1) + 3])
     _, found = unconstrained_features_rows.network_rows(
-        X, torch.arange(2).repeat_interleave(6), (0, 1), model, 16, 0.5, 400, 0
+        X, torch.arange(2).repeat_interleave(6), (0, 1), model, 16, 0.5, 400, 0, "drawn"
     )
-    by = {row["setting"]: row for row in found if row["quantity"] == "loss"}
+    assert {row["data"] for row in found} == {"drawn"}
+    by = {row["setting"].rpartition(", ")[2]: row for row in found if row["quantity"] == "loss"}
     assert by["freed"]["relative_error"] < 1e-4
     assert optimum(Model(2, 6, 2, 12, (0.01,) * 3)).loss - 1e-9 < by["features frozen"]["measured"]
     assert by["features frozen"]["measured"] < by["end to end"]["measured"] * 1.02
 
 
-def test_a_model_that_cannot_be_is_refused():
+def test_impossible_model_is_refused():
     with pytest.raises(ValueError, match="3 layers need 4 penalties"):
         Model(2, 2, 3, 4, (0.1,))
     with pytest.raises(ValueError, match="need a width of as many"):

@@ -1,7 +1,6 @@
 """Departures: what is switched is what is said, and nothing else."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,8 @@ from agop_dnc.kernels import radial
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import deep_rfm
 from agop_dnc.models.deep_rfm import Settings
-from agop_dnc.pipeline import tables
 from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
+from agop_dnc.studies.deep_rfm.study import TABLE
 from agop_dnc.studies.departures import departures
 from agop_dnc.studies.departures import rows as departures_rows
 from agop_dnc.studies.feature_kernel.arc_cosine import arc_cosine_kernel, sampled_kernel
@@ -22,7 +21,7 @@ from agop_dnc.studies.feature_kernel.arc_cosine import arc_cosine_kernel, sample
 SETTINGS = Settings(depth=3, width=24)
 
 
-def test_the_loop_with_expanded_distances_is_deep_rfm_but_for_them(arrays):
+def test_expanded_deep_rfm_differs_from_deep_rfm_only_by_its_distances(arrays):
     # In float64 the distances agree to 1e-8 of points that are apart, and so do the layers.
     Y = signed_one_hot(arrays.y_train)
     expected = deep_rfm.layers(arrays.x_train, Y, SETTINGS, seed=3)
@@ -31,7 +30,7 @@ def test_the_loop_with_expanded_distances_is_deep_rfm_but_for_them(arrays):
         torch.testing.assert_close(agop_features, wanted, rtol=1e-6, atol=1e-7)
 
 
-def test_expanded_distances_cancel_where_the_others_do_not(draw):
+def test_expanded_distances_cancel_for_near_points(draw):
     X = draw(30, 8).float()
     X[1] = X[0] + 1e-4 * torch.ones(8)
     near = float(radial.distances(X)[0, 1])
@@ -53,28 +52,28 @@ def nc1_by_layer(arrays, settings):
     return [row["value"] for row in rows if (row["component"], row["metric"]) == ("agop", "nc1")]
 
 
-def test_deep_rfm_departures_switch_one_setting(arrays):
-    cosines = replace(SETTINGS, activation="cos")
+def test_each_deep_rfm_departure_switches_one_setting(arrays):
+    cosines = SETTINGS.replace(activation="cos")
     ridge = list(departures_rows.ridge_rows(arrays, SETTINGS, 0))
     own = [row for row in ridge if row["quantity"] == "NC1 of M½X, ReLU"]
-    assert curve(own, variant="released") == nc1_by_layer(arrays, replace(SETTINGS, ridge=1e-3))
+    assert curve(own, variant="released") == nc1_by_layer(arrays, SETTINGS.replace(ridge=1e-3))
     assert len({row["quantity"] for row in ridge}) == 2
     width = departures_rows.width_rows(arrays, cosines, 0)
-    assert curve(width, variant="released") == nc1_by_layer(arrays, replace(cosines, width=8))
+    assert curve(width, variant="released") == nc1_by_layer(arrays, cosines.replace(width=8))
     scale = list(departures_rows.agop_scale_rows(arrays, cosines, 0))
-    assert curve(scale, variant="released") == nc1_by_layer(arrays, replace(cosines, agop_scale="max"))
-    assert curve(scale, variant="Algorithm 1") == nc1_by_layer(arrays, replace(cosines, agop_scale="sum"))
+    assert curve(scale, variant="released") == nc1_by_layer(arrays, cosines.replace(agop_scale="max"))
+    assert curve(scale, variant="Algorithm 1") == nc1_by_layer(arrays, cosines.replace(agop_scale="sum"))
     precision = list(departures_rows.precision_rows(arrays, SETTINGS, 0))
-    assert curve(precision, variant="float32") == nc1_by_layer(arrays, replace(SETTINGS, precision="float32"))
+    assert curve(precision, variant="float32") == nc1_by_layer(arrays, SETTINGS.replace(precision="float32"))
 
 
-def test_table_departures_are_arithmetic(arrays):
+def test_departures_of_definitions_are_arithmetic(arrays):
     rows = [
         {"dataset": "d", "activation": "relu", "seed": 0} | row
         for measured in deep_rfm_rows.measure(arrays, SETTINGS, seed=0)
         for row in measured.rows
     ]
-    found = list(departures_rows.definition_rows(pd.DataFrame(rows, columns=tables.DEEP_RFM), 3))
+    found = list(departures_rows.definition_rows(pd.DataFrame(rows, columns=TABLE.columns), 3))
     paper, released = (curve(found, departure=1, variant=variant) for variant in ("paper", "released"))
     np.testing.assert_allclose(np.array(paper) / np.array(released), 3)
     norm, mean = (curve(found, departure=4, variant=variant) for variant in ("paper", "released"))
@@ -102,7 +101,7 @@ def test_a_balanced_dataset_has_one_centre(arrays):
     assert even < 1e-10 < 1e-3 < uneven
 
 
-def test_kappa_as_printed_stops_and_the_exact_one_does_not():
+def test_iteration_with_printed_kappa_stops_and_with_exact_one_converges():
     rows = list(departures_rows.kappa_rows())
     # By hand: with λ_map = 1, λ̂ = 1e-3, n = 20 the floors are n (1/κ · (n+1)²/(n+1+λ̂)² − 1).
     shrunk = (21 / 21.001) ** 2
@@ -115,7 +114,7 @@ def test_kappa_as_printed_stops_and_the_exact_one_does_not():
     assert curve(rows, variant="exact")[-1] < 1e-12
 
 
-def test_summary_asks_every_variant_the_same():
+def test_summary_applies_one_conclusion_to_every_variant():
     rows = [
         (2, v, "NC1 of M½X, ReLU", s, value)
         for v, *ends in (("paper", 1.0, 0.01), ("released", 1.0, 0.5))
@@ -143,7 +142,7 @@ def test_arc_cosine_kernel_is_the_integral(theta):
     assert float(arc_cosine_kernel(torch.tensor(theta, dtype=torch.float64))) == pytest.approx(expected, abs=1e-6)
 
 
-def test_sampled_kernel_tends_to_it():
+def test_sampled_kernel_tends_to_arc_cosine_kernel():
     theta = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
     products = sampled_kernel(theta, 2048, 200, torch.Generator().manual_seed(0))
     error = products.std(0) / 200**0.5
