@@ -103,10 +103,21 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def legend_above(figure: Figure, axis: Axes) -> Figure:
-    """Put one panel's legend above all panels, where it cannot cover a curve, and return the figure."""
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+def legend_above(figure: Figure, *axes: Axes) -> Figure:
+    """Put one legend for several panels above them, where no curve can cross it.
+
+    Args:
+        figure: The figure.
+        axes: The panels whose labelled curves it lists, each label once.
+
+    Returns:
+        The figure.
+    """
+    found: dict[str, Any] = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        found = dict(zip(labels, handles, strict=True)) | found
+    figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=min(5, len(found)))
     return figure
 
 

@@ -13,7 +13,7 @@ from ...data.prepared import Arrays
 from ...kernels.regression import KernelPredictor
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, final_predictor, layers
-from .references import small_class_metrics
+from .references import chance, small_class_metrics
 
 GRAM_POINTS = 1000  # the most points of a stored Gram matrix
 
@@ -55,11 +55,12 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
         One measurement per layer 1 … L, and one for L + 1 with only the final predictor's rows.
     """
     y, Y = arrays.y_train, signed_one_hot(arrays.y_train)
+    K = Y.shape[1]
     X_test = arrays.x_test.to(PRECISIONS[settings.precision])
     kept = gram_points(y)
     features = arrays.x_train
-    for index, (layer, agop_features, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
-        components = {"x": layer.predictor.X, "agop": agop_features, "features": features}
+    for index, (layer, projected, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
+        components = {"x": layer.predictor.X, "agop": projected, "features": features}
         rows = _predictor_rows(index, layer.predictor, X_test, arrays.y_test) + [
             _row(index, component, metric, value)
             for component, points in components.items()
@@ -67,9 +68,10 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
         ]
         rows += [
             _row(index, "agop", metric, value)
-            for metric, value in (gram_deviation(agop_features, y) | small_class_metrics(agop_features, y)).items()
+            for metric, value in (gram_deviation(projected, y) | small_class_metrics(projected, y)).items()
         ]
-        shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
+        rows.append(_row(index, "agop", "nc2_random", chance(K, projected.shape[1]).nc2_median))
+        shown = {1: layer.predictor.X, 2: projected} if index == 1 else {index + 1: projected}
         grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
         X_test = layer(X_test)
         yield Measurement(index, rows, grams)

@@ -84,8 +84,8 @@ def precision_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Ro
     released = expanded_deep_rfm(
         arrays.x_train, signed_one_hot(arrays.y_train), settings.replace(precision="float32"), seed
     )
-    for layer, agop_features in enumerate(released, start=1):
-        yield _row(3, "released", quantity, layer, nc1(agop_features, arrays.y_train))
+    for layer, projected in enumerate(released, start=1):
+        yield _row(3, "released", quantity, layer, nc1(projected, arrays.y_train))
 
 
 def width_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
@@ -102,8 +102,8 @@ def agop_scale_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[R
 def _deep_rfm(number: int, variant: str, arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
     """Yield NC1 of M½X at every layer of a Deep RFM with these settings."""
     fitted = layers(arrays.x_train, signed_one_hot(arrays.y_train), settings, seed)
-    for layer, (_, agop_features, _) in enumerate(fitted, start=1):
-        yield _row(number, variant, f"{NC1}, {_named(settings.activation)}", layer, nc1(agop_features, arrays.y_train))
+    for layer, (_, projected, _) in enumerate(fitted, start=1):
+        yield _row(number, variant, f"{NC1}, {_named(settings.activation)}", layer, nc1(projected, arrays.y_train))
 
 
 def expanded_distances(X: Tensor) -> Tensor:
@@ -142,11 +142,11 @@ def expanded_deep_rfm(X: Tensor, Y: Tensor, settings: Settings, seed: int) -> It
     for layer in range(1, settings.depth + 1):
         X = normalised(X)
         predictor, r = fit_predictor(kernel, X, Y, settings.ridge, expanded_distances(X))
-        agop_features = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
+        projected = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
         drawn = generator(seed, "deep_rfm", settings.activation, layer)
         features = feature_map(settings.activation, X.shape[1], settings.width, drawn, settings.feature_bandwidth)
-        X = to(features, X.device, precision)(agop_features)
-        yield agop_features
+        X = to(features, X.device, precision)(projected)
+        yield projected
 
 
 def mlp_rows(

@@ -96,18 +96,18 @@ def trace_deep_rfm(arrays: Arrays, settings: Settings, seed: int, mu: float) -> 
     """
     y = arrays.y_train
     n, feature_parts, signal = len(y) / (int(y.max()) + 1), None, 0.0
-    for index, (layer, agop_features, features) in enumerate(
+    for index, (layer, projected, features) in enumerate(
         layers(arrays.x_train, signed_one_hot(y), settings, seed), start=1
     ):
         X = layer.predictor.X
         k = layer.predictor.kernel.matrix(X)
-        measured = _against_collapse(k, y, mu) | {"distance": nc1(agop_features, y) ** 0.5}
+        measured = _against_collapse(k, y, mu) | {"distance": nc1(projected, y) ** 0.5}
         if feature_parts is not None:
             found = parts(k, X @ X.T)
             ridge, map_ridge = _ridges(found, feature_parts, signal, layer.predictor.ridge_used)
             measured |= {"ridge": ridge, "map_ridge": map_ridge, "predicted_rate": rate(ridge, map_ridge, n)}
             measured |= {"explained_kernel": found.explained, "explained_map": feature_parts.explained}
-        cosines = _cosines(agop_features)
+        cosines = _cosines(projected)
         feature_parts, signal = parts(_cosines(features), cosines), _signal(cosines, y)
         for metric, value in measured.items():
             yield {"layer": index, "metric": metric, "value": value}

@@ -41,6 +41,7 @@ def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure
         figsize=(2.5 * columns, 2.3 * len(rows) + 0.9),
         squeeze=False,
         sharex="row",
+        sharey="row",
         layout="constrained",
     )
     for line, (name, table) in zip(axes, rows, strict=True):
@@ -74,12 +75,26 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
             ("trace_between", r"tr $\Sigma_B$ / tr $\Sigma_T$", ORANGE, "^"),
         ):
             share = (wide[column] / total).rename("value").reset_index().dropna()
-            linear_band(left, summary(share, ["epoch"]), "epoch", label, colour, marker)
-        left.set(xlabel="epoch", ylabel=f"{name}\nshare of variability", ylim=(-0.03, 1.03))
+            curve = summary(share, ["epoch"])
+            band(left, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
+        left.set(xlabel="epoch", ylabel=f"{name}\nshare of variability")
         layers = sorted(nfa.layer.unique())
         for layer, colour in zip(layers, sns.color_palette("viridis", len(layers)), strict=True):
             curve = summary(nfa[(nfa.layer == layer) & (nfa.target == "sqrt_agop")], ["epoch"])
-            linear_band(middle, curve, "epoch", f"layer {layer}", colour, "osD^v*"[(layer - 1) % 6])
+            marker = "osD^v*"[(layer - 1) % 6]
+            linear_band(middle, curve, "epoch", f"layer {layer}", colour, marker)
+            null = summary(nfa[(nfa.layer == layer) & (nfa.target == "sqrt_agop_null")], ["epoch"])
+            middle.plot(
+                null.epoch,
+                null["mean"],
+                ":",
+                marker=marker,
+                color=colour,
+                markerfacecolor="none",
+                markersize=5,
+                linewidth=1,
+            )
+        middle.plot([], [], ":", marker="o", color="#777777", markerfacecolor="none", label="null: W kept")
         middle.set(xlabel="epoch", ylabel="NFA correlation", ylim=(min(0.0, middle.get_ylim()[0]), 1.03))
         for metric, label, colour, marker in (
             ("train_loss", "training", BLACK, "o"),
@@ -90,7 +105,7 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
                 band(right, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
         right.set(xlabel="epoch", ylabel="loss (mean square)")
     for axis in axes[0]:
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=6)
     return captioned(figure, caption)
 
 
