@@ -104,14 +104,30 @@ def png(figure: Figure) -> bytes:
 
 
 def legend_above(figure: Figure, axis: Axes) -> Figure:
-    """Put one panel's legend above all panels, where it cannot cover a curve, and return the figure."""
+    """Put one panel's legend above all panels, where it cannot cover a curve.
+
+    Args:
+        figure: The figure.
+        axis: The panel whose curves are named.
+
+    Returns:
+        The same figure.
+    """
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return figure
 
 
 def captioned(figure: Figure, caption: str) -> Figure:
-    """Put a caption, wrapped to the figure's width, below the panels, and return the figure."""
+    """Put a caption, wrapped to the figure's width, below the panels.
+
+    Args:
+        figure: The figure.
+        caption: The caption.
+
+    Returns:
+        The same figure.
+    """
     characters = int(figure.get_figwidth() * 14)
     figure.supxlabel("\n".join(textwrap.wrap(caption, characters)), fontsize=8, x=0.01, ha="left")
     return figure
