@@ -122,7 +122,15 @@ def legend_above(figure: Figure, *axes: Axes) -> Figure:
 
 
 def captioned(figure: Figure, caption: str) -> Figure:
-    """Put a caption, wrapped to the figure's width, below the panels, and return the figure."""
+    """Put a caption, wrapped to the figure's width, below the panels.
+
+    Args:
+        figure: The figure.
+        caption: The caption.
+
+    Returns:
+        The same figure.
+    """
     characters = int(figure.get_figwidth() * 14)
     figure.supxlabel("\n".join(textwrap.wrap(caption, characters)), fontsize=8, x=0.01, ha="left")
     return figure

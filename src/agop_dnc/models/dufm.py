@@ -62,7 +62,9 @@ class Model:
                 f"{self.layers} layers need {self.layers + 1} penalties (λ_H, λ₁, …), not {self.penalties}"
             )
         if self.width < self.classes:
-            raise ValueError(f"{self.classes} orthogonal class means need a width of at least that, not {self.width}")
+            raise ValueError(
+                f"{self.classes} orthogonal class means need a width of at least {self.classes}, not {self.width}"
+            )
 
     @property
     def labels(self) -> Tensor:
@@ -105,7 +107,15 @@ class Optimum:
 
 
 def collapsed_loss(scale: float, model: Model) -> float:
-    """Return F(a), the least loss of a collapsed solution with output scale a."""
+    """Return F(a), the least loss of a collapsed solution with output scale a.
+
+    Args:
+        scale: The output scale a.
+        model: The model.
+
+    Returns:
+        F(a).
+    """
     L, K = model.layers, model.classes
     c = model.strength ** (1 / (L + 1))
     return float((scale - 1) ** 2 / 2 + K / 2 * (L + 1) * c * scale ** (2 / (L + 1)))
@@ -192,7 +202,16 @@ def loss_and_gradients(parameters: Parameters, Y: Tensor, penalties: tuple[float
 
 
 def random_start(model: Model, seed: int, scale: float = 1.0) -> Parameters:
-    """Draw parameters with entries from N(0, scale²/d)."""
+    """Draw parameters with entries from N(0, scale²/d).
+
+    Args:
+        model: The model.
+        seed: Seed of the draw.
+        scale: The factor of the standard deviation.
+
+    Returns:
+        The parameters H₁, W₁, …, W_L.
+    """
     drawn = generator(seed, "unconstrained features", model.classes, model.layers)
     return [
         torch.randn(shape, dtype=torch.float64, generator=drawn) * (scale * model.width**-0.5) for shape in model.shapes

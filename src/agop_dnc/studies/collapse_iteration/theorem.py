@@ -96,7 +96,15 @@ def iterate(A: Tensor, target: Tensor, ridge: float, map_ridge: float, scale: fl
 
 
 def distance(G: Tensor, target: Tensor) -> float:
-    """Return ‖G − YᵀY‖ in the spectral norm, for symmetric matrices of shape (N, N)."""
+    """Return ‖G − YᵀY‖ in the spectral norm.
+
+    Args:
+        G: A symmetric matrix, shape (N, N).
+        target: YᵀY, shape (N, N).
+
+    Returns:
+        The distance.
+    """
     return float(torch.linalg.matrix_norm(G - target, 2))
 
 

@@ -69,7 +69,16 @@ def _row(number: int, variant: str, quantity: str, step: int, value: float) -> R
 
 
 def ridge_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Yield departure 2, for the run's own kernel and, in its first ten layers, for the Gaussian kernel."""
+    """Yield departure 2, for the run's own kernel and, in its first ten layers, for the Gaussian kernel.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(2, "released", arrays, settings.replace(ridge=RELEASED_RIDGE), seed)
     gaussian = settings.replace(kernel="gaussian", depth=min(10, settings.depth))
     for variant, ridge in (("paper", 0.0), ("released", RELEASED_RIDGE)):
@@ -78,7 +87,16 @@ def ridge_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
 
 
 def precision_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Yield departure 3: float32 with the distances computed as they are here, and as in the released code."""
+    """Yield departure 3: float32 with the distances computed as they are here, and as in the released code.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(3, "float32", arrays, settings.replace(precision="float32"), seed)
     quantity = f"{NC1}, {_named(settings.activation)}"
     released = expanded_deep_rfm(
@@ -89,12 +107,30 @@ def precision_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Ro
 
 
 def width_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Yield departure 5: as many random features as the inputs have dimensions."""
+    """Yield departure 5: as many random features as the inputs have dimensions.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(5, "released", arrays, settings.replace(width=arrays.x_train.shape[1]), seed)
 
 
 def agop_scale_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Yield departure 8: the AGOP scaled to a largest entry of 1, and as a sum over points."""
+    """Yield departure 8: the AGOP scaled to a largest entry of 1, and as a sum over points.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     for variant, scale in (("released", "max"), ("Algorithm 1", "sum")):
         yield from _deep_rfm(8, variant, arrays, settings.replace(agop_scale=scale), seed)
 

@@ -62,7 +62,15 @@ def objective(k: Tensor, y: Tensor, mu: float) -> float:
 
 
 def optimum(y: Tensor, mu: float) -> float:
-    """Return the maximum of φ over feasible kernel matrices, Σ_c n_c²/(n_c + μ): Kn·n/(n + μ) for K classes of n points."""
+    """Return the maximum of φ over feasible kernel matrices, Σ_c n_c²/(n_c + μ): Kn·n/(n + μ) for K classes of n points.
+
+    Args:
+        y: Labels, shape (N,).
+        mu: μ.
+
+    Returns:
+        The maximum.
+    """
     counts = torch.bincount(y).double()
     return float((counts.square() / (counts + mu)).sum())
 
