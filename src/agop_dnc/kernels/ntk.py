@@ -230,7 +230,9 @@ class ConvolutionalNTK:
         fused = self._fused(X)
         scale, alpha = _power_of_two(X), alpha.to(X.device, torch.float64)
         # Patches are multiplied out here even if M is the identity: gradients need them.
-        root = torch.eye(X.shape[1] * self.filter_size**2, dtype=torch.float64, device=X.device) if root is None else root
+        root = (
+            torch.eye(X.shape[1] * self.filter_size**2, dtype=torch.float64, device=X.device) if root is None else root
+        )
         tiles = _tiles(len(X), _sweep_images(geometry, root))
         total = torch.zeros_like(root)
         for tile in _tiles(len(Z), _sweep_images(geometry, root)):
@@ -282,7 +284,9 @@ class ConvolutionalNTK:
 def _checked_root(M: Tensor, d: int) -> Tensor:
     """M^{1/2} in float64, for a symmetric positive semi-definite d×d matrix M."""
     if M.shape != (d, d):
-        raise ValueError(f"M must be {d}×{d}, as patches have {d} entries (channels times filter_size²), not {tuple(M.shape)}")
+        raise ValueError(
+            f"M must be {d}×{d}, as patches have {d} entries (channels times filter_size²), not {tuple(M.shape)}"
+        )
     if not bool(M.isfinite().all()):
         raise ValueError("M must be finite, but some of its entries are NaN or infinite")
     M = M.double()
@@ -414,9 +418,7 @@ def _sweep(A: Prepared, b: Prepared, geometry: Geometry, fused: bool) -> tuple[T
     return S_bar, N_bar
 
 
-def _add_gradients(
-    A: Prepared, alpha: Tensor, b: Prepared, geometry: Geometry, fused: bool, gradients: Tensor
-) -> None:
+def _add_gradients(A: Prepared, alpha: Tensor, b: Prepared, geometry: Geometry, fused: bool, gradients: Tensor) -> None:
     """Add what the centres of one tile contribute to M^{-1/2}g of one image z: K×d×L₁."""
     S_bar, N_bar = _sweep(A, b, geometry, fused)
     weighted = (A.U * S_bar[:, None]).flatten(1)
