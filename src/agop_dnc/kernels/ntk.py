@@ -40,7 +40,7 @@ from .agop import matrix_sqrt
 PARALLEL = 2.0**-46
 BACKENDS = ("auto", "numba", "torch")
 # Memory of a tile of pairs and of what its images bring along. A GPU needs many pairs at a time to be busy.
-_TILE_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
+_TILE_BYTES = {"cpu": 2**28, "cuda": 2**30}
 
 
 @dataclass(frozen=True)
@@ -157,16 +157,20 @@ class ConvolutionalNTK:
         """
         geometry, root = self._checked(X, Z, M)
         fused, symmetric = self._fused(X), Z is X
+        if len(Z) > len(X):  # the inner loop's images are prepared more often
+            return self.matrix(Z, X, M).T.contiguous()
         K = X.new_empty(len(X), len(Z))
         x_scale, z_scale = _power_of_two(X), _power_of_two(Z)
         side = _tile_side(geometry, X, root, fused)
+        tiles = _tiles(len(Z), side)
+        kept = _prepare(Z * z_scale, root, geometry) if len(tiles) == 1 else None
         for rows in _tiles(len(X), side):
-            A = _prepare(X[rows] * x_scale, root, geometry)
-            for columns in _tiles(len(Z), side):
+            A = kept if symmetric and kept else _prepare(X[rows] * x_scale, root, geometry)
+            for columns in tiles:
                 if symmetric and columns.start < rows.start:
                     K[rows, columns] = K[columns, rows].T
                     continue
-                B = A if symmetric and columns == rows else _prepare(Z[columns] * z_scale, root, geometry)
+                B = A if symmetric and columns == rows else kept or _prepare(Z[columns] * z_scale, root, geometry)
                 K[rows, columns] = _entries(A, B, geometry, fused)
         K.mul_(1 / (x_scale * z_scale))
         if symmetric:
@@ -233,20 +237,20 @@ class ConvolutionalNTK:
         root = (
             torch.eye(X.shape[1] * self.filter_size**2, dtype=torch.float64, device=X.device) if root is None else root
         )
-        tiles = _tiles(len(X), _sweep_images(geometry, root))
+        tiles = _tiles(len(X), _sweep_images(geometry, root, alpha.shape[1]))
         total = torch.zeros_like(root)
-        for tile in _tiles(len(Z), _sweep_images(geometry, root)):
+        for tile in _tiles(len(Z), _sweep_images(geometry, root, alpha.shape[1])):
             z_tile = _prepare(Z[tile].double() * _power_of_two(Z), root, geometry)
             gradients = z_tile.U.new_zeros(len(z_tile.U), alpha.shape[1], *z_tile.U.shape[1:])
             for rows in tiles:
-                x_tile = _prepare(X[rows].double() * scale, root, geometry)
+                x_tile = _prepare(X[rows].double() * scale, root, geometry, unfolded=True)
                 for image in range(len(gradients)):
                     _add_gradients(x_tile, alpha[rows], z_tile[image : image + 1], geometry, fused, gradients[image])
             for gradient in gradients:
                 flat = gradient.transpose(0, 1).flatten(1)
                 total.addmm_(flat, flat.T)
         positions = int((geometry.weights(1) > 0).sum())
-        G = root @ total @ root / (len(Z) * positions * scale**2)
+        G = (total if root is None else root @ total @ root) / (len(Z) * positions * scale**2)
         return ((G + G.T) / 2).to(X.dtype)
 
     def _fused(self, X: Tensor) -> bool:
@@ -294,9 +298,10 @@ def _checked_root(M: Tensor, d: int) -> Tensor:
     # What float32 leaves of symmetry and of eigenvalues that are 0.
     if float((M - M.T).abs().max()) > 1e-5 * largest:
         raise ValueError("M must be symmetric; pass (M + Mᵀ)/2")
-    if float(torch.linalg.eigvalsh(M)[0]) < -1e-5 * largest:
+    root = matrix_sqrt((M + M.T) / 2)  # takes negative eigenvalues as 0
+    if float((root @ root - M).abs().max()) > 1e-5 * largest:
         raise ValueError("M must be positive semi-definite, but it has a negative eigenvalue")
-    return matrix_sqrt(M)
+    return root
 
 
 def _power_of_two(images: Tensor) -> float:
@@ -309,30 +314,40 @@ def _tiles(count: int, side: int) -> list[slice]:
     return [slice(start, min(start + side, count)) for start in range(0, count, side)]
 
 
-def _image_bytes(geometry: Geometry, rows: int) -> int:
-    """What one image brings along: U with `rows` rows, in float64 while it is made and in its precision after, and √N."""
-    return 8 * (2 * rows * geometry.lengths[0] + 2 * sum(geometry.lengths[1:]))
+def _image_bytes(geometry: Geometry, rows: int, size: int) -> int:
+    """What one image brings along: U with `rows` rows of numbers of `size` bytes, and √N of every layer."""
+    return rows * geometry.lengths[0] * size + 8 * sum(geometry.lengths[1:])
+
+
+def _memory(device: torch.device) -> int:
+    return _TILE_BYTES.get(device.type, _TILE_BYTES["cpu"])
 
 
 def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) -> int:
     """How many images make a side of a tile of pairs within the memory for it."""
-    memory = _TILE_BYTES.get(X.device.type, _TILE_BYTES["cpu"])
-    by_images = memory // (2 * _image_bytes(geometry, X.shape[1] if root is None else len(root)))
+    memory = _memory(X.device)
+    image = _image_bytes(geometry, X.shape[1] if root is None else len(root), X.element_size())
     # PyTorch has some eight arrays of one number per pair and pixel at a time, where the fused loops have none.
-    by_pairs = by_images if fused else math.isqrt(memory // (8 * 8 * geometry.lengths[0]))
-    return max(1, min(by_images, by_pairs))
+    by_pairs = memory if fused else math.isqrt(memory // (8 * 8 * geometry.lengths[0]))
+    return max(1, min(memory // (2 * image), by_pairs))
 
 
-def _sweep_images(geometry: Geometry, root: Tensor) -> int:
-    """How many images a tile of the backward sweep has: twice their U, and eight arrays with one number per pixel."""
-    memory = _TILE_BYTES.get(root.device.type, _TILE_BYTES["cpu"])
-    return max(1, memory // (2 * _image_bytes(geometry, len(root)) + 8 * 8 * geometry.lengths[0]))
+def _sweep_images(geometry: Geometry, agop: Tensor, classes: int) -> int:
+    """How many images a tile of the backward sweep has: three U, gradients of each class, eight numbers per pixel."""
+    image = _image_bytes(geometry, (3 + classes) * len(agop) + 8, 8)
+    return max(1, _memory(agop.device) // image)
 
 
-def _projected(images: Tensor, root: Tensor | None, geometry: Geometry) -> Tensor:
-    """M^{1/2}x_p at every flat index (n×d×L₁) or, if M is the identity, the flat images (n×C×HW)."""
+def _projected(images: Tensor, root: Tensor | None, geometry: Geometry, unfolded: bool = False) -> Tensor:
+    """M^{1/2}x_p at every flat index (n×d×L₁) or, if M is the identity and unless `unfolded`, flat images (n×C×HW)."""
     flat = images.flatten(2)
-    return flat if root is None else (root @ geometry.patches(flat.double())).to(images.dtype)
+    if root is None:
+        return geometry.patches(flat) if unfolded else flat
+    result = images.new_empty(len(images), len(root), geometry.lengths[1])
+    # Patches and their projections in float64 need more than what is kept.
+    for some in _tiles(len(images), max(1, _memory(images.device) // (64 * len(root) * geometry.lengths[0]))):
+        result[some] = root @ geometry.patches(flat[some].double())
+    return result
 
 
 def _first_norms(U: Tensor, geometry: Geometry) -> Tensor:
@@ -341,8 +356,8 @@ def _first_norms(U: Tensor, geometry: Geometry) -> Tensor:
     return geometry.box(N) if U.shape[-1] != geometry.lengths[1] else N
 
 
-def _prepare(images: Tensor, root: Tensor | None, geometry: Geometry) -> Prepared:
-    U = _projected(images, root, geometry).contiguous()
+def _prepare(images: Tensor, root: Tensor | None, geometry: Geometry, unfolded: bool = False) -> Prepared:
+    U = _projected(images, root, geometry, unfolded).contiguous()
     norms = [_first_norms(U, geometry)]
     for _ in range(1, geometry.depth):
         norms.append(geometry.box(norms[-1]))
