@@ -1,9 +1,11 @@
 """The CNTK and its AGOP over patches against brute force, autograd and neural-tangents."""
 
 import math
+from functools import cache
 from itertools import product
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -33,45 +35,54 @@ def random_psd(d, draw):
 
 
 def entry_by_definition(x, z, q, depth, M):
-    """K(x, z) of C×H×W arrays by the recursion over layers at each position, with the arc cosine."""
+    """K(x, z) of C×H×W arrays by the recursion over layers at each position, with the arc cosine.
+
+    In 40 digits, as the arc cosine near 1 leaves half of them.
+    """
+    images = [x, z]
 
     def patch(image, row, column):
-        return image[:, row : row + q, column : column + q].reshape(-1)
+        return [mpmath.mpf(value) for value in images[image][:, row : row + q, column : column + q].flatten().tolist()]
 
     def window(row, column):
         return product(range(row, row + q), range(column, column + q))
 
+    @cache
     def before(a, b, layer, position):  # covariance of two images' inputs to a layer's ReLU
         if layer == 1:
-            return patch(a, *position) @ M @ patch(b, *position)
-        return sum(after(a, b, layer - 1, near) for near in window(*position))
+            return mpmath.fsum(
+                u * m * v
+                for u, row in zip(patch(a, *position), M.tolist(), strict=True)
+                for m, v in zip(row, patch(b, *position), strict=True)
+            )
+        return mpmath.fsum(after(a, b, layer - 1, near) for near in window(*position))
 
-    def angle(a, b, layer, position):
-        scale = math.sqrt(before(a, a, layer, position) * before(b, b, layer, position))
-        cosine = before(a, b, layer, position) / scale if scale else 0.0
-        return math.acos(min(1.0, max(-1.0, cosine))), scale
+    def angle(layer, position):
+        scale = mpmath.sqrt(before(0, 0, layer, position) * before(1, 1, layer, position))
+        return mpmath.acos(max(-1, min(1, before(0, 1, layer, position) / scale))) if scale else 0, scale
 
+    @cache
     def after(a, b, layer, position):  # 2E[relu(u)relu(v)]
-        if a is b:
+        if a == b:
             return before(a, a, layer, position)
-        theta, scale = angle(a, b, layer, position)
-        return scale * (math.sin(theta) + (math.pi - theta) * math.cos(theta)) / math.pi
+        theta, scale = angle(layer, position)
+        return scale * (mpmath.sin(theta) + (mpmath.pi - theta) * mpmath.cos(theta)) / mpmath.pi
 
+    @cache
     def tangent(layer, position):  # of the layers up to this one, behind its ReLU
-        below = before(x, z, layer, position)
+        below = before(0, 1, layer, position)
         if layer > 1:
-            below += sum(tangent(layer - 1, near) for near in window(*position))
-        return below * (1 - angle(x, z, layer, position)[0] / math.pi)
+            below += mpmath.fsum(tangent(layer - 1, near) for near in window(*position))
+        return below * (1 - angle(layer, position)[0] / mpmath.pi)
 
     sides = [side - depth * (q - 1) for side in x.shape[1:]]
     positions = list(product(range(sides[0]), range(sides[1])))
-    return sum(tangent(depth, p) + after(x, z, depth, p) for p in positions) / len(positions)
+    with mpmath.workdps(40):
+        return float(mpmath.fsum(tangent(depth, p) + after(0, 1, depth, p) for p in positions) / len(positions))
 
 
 def by_definition(X, Z, q, depth, M):
-    return torch.tensor(
-        [[entry_by_definition(x.numpy(), z.numpy(), q, depth, M.numpy()) for z in Z] for x in X], dtype=torch.float64
-    )
+    return torch.tensor([[entry_by_definition(x, z, q, depth, M) for z in Z] for x in X], dtype=torch.float64)
 
 
 # -- The same on tensors, for autograd ------------------------------------------------------------------------------------
@@ -90,7 +101,8 @@ def predictor(x, z, alpha, q, depth, M):
     """
 
     def box(A):
-        return A.unfold(1, q, 1).unfold(2, q, 1).sum((-1, -2))
+        rows, columns = (side - q + 1 for side in A.shape[1:])
+        return sum(A[:, i : i + rows, j : j + columns] for i, j in product(range(q), range(q)))
 
     S = T = torch.einsum("npqd,de,pqe->npq", x, M, z)
     N, N_z = torch.einsum("npqd,de,npqe->npq", x, M, x), torch.einsum("pqd,de,pqe->pq", z, M, z)[None]
@@ -265,10 +277,10 @@ def test_kernel_is_positive_semi_definite(backend, draw):
     assert eigenvalues[0] > 0
 
 
-@pytest.mark.parametrize(("real", "bound"), [(np.float32, 3e-7), (np.float64, 1e-15)])
+@pytest.mark.parametrize(("real", "bound"), [(np.float32, 3e-7), (np.float64, 2.5e-15)])
 def test_fused_angle_is_within_its_bound(real, bound):
     ntk_numba = pytest.importorskip("agop_dnc.kernels.ntk_numba", exc_type=ImportError)
-    # 1.25 ulp of π in float32; in float64, 2.25 ulp.
+    # The polynomial's share of π/4 (2e-8, 2e-15), and some five roundings of numbers up to π.
     theta = np.concatenate([np.linspace(0, np.pi, 200_001), np.logspace(-7, 0, 10_001)])
     R, S = np.sin(theta).clip(0).astype(real), np.cos(theta).astype(real)
     h = np.hypot(R.astype(float), S).astype(real)
@@ -303,6 +315,7 @@ def test_backend_without_numba_is_torch(draw, monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_and_cpu_agree(draw):
     X, Z, alpha, M = draw(6, 2, 9, 9), draw(4, 2, 9, 9, seed=1), draw(6, 3, seed=2), random_psd(18, draw)
     kernel = ConvolutionalNTK(3, 3)
@@ -344,4 +357,4 @@ def test_bad_settings_and_coefficients_are_one_sentence():
         ConvolutionalNTK(3, 1, "fortran")
     X = torch.ones(2, 1, 5, 5)
     with pytest.raises(ValueError, match="coefficients"):
-        ConvolutionalNTK().patch_agop(X, torch.ones(3, 1), X)
+        ConvolutionalNTK(3, 1).patch_agop(X, torch.ones(3, 1), X)
