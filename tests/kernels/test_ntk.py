@@ -222,8 +222,15 @@ def test_the_size_of_tiles_does_not_matter(backend, given, draw, monkeypatch):
     kernel = ConvolutionalNTK(3, 2, backend)
     whole = [kernel.matrix(X, Z, M), kernel.matrix(X, X, M), kernel.patch_agop(X, alpha, Z, M), kernel.diagonal(X, M)]
     for images in (1, 2, 3):
-        monkeypatch.setattr(ntk, "_tiles", lambda n, _, side=images: [slice(i, min(i + side, n)) for i in range(0, n, side)])
-        parts = [kernel.matrix(X, Z, M), kernel.matrix(X, X, M), kernel.patch_agop(X, alpha, Z, M), kernel.diagonal(X, M)]
+        monkeypatch.setattr(
+            ntk, "_tiles", lambda n, _, side=images: [slice(i, min(i + side, n)) for i in range(0, n, side)]
+        )
+        parts = [
+            kernel.matrix(X, Z, M),
+            kernel.matrix(X, X, M),
+            kernel.patch_agop(X, alpha, Z, M),
+            kernel.diagonal(X, M),
+        ]
         for part, expected in zip(parts, whole, strict=True):
             torch.testing.assert_close(part, expected, rtol=1e-12, atol=1e-13)
 

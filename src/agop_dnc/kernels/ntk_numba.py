@@ -39,22 +39,23 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "cache": False}
 def arctan_polynomial(terms: int) -> np.ndarray:
     """Return the coefficients of a polynomial in t for atan(√t)/√t on [0, tan²(π/8)], constant first.
 
-    It interpolates at Chebyshev points.
+    It is 1 + t·h(t), with h interpolated at Chebyshev points, so that small angles are accurate relative to themselves.
 
     Args:
-        terms: Number of coefficients.
+        terms: Number of coefficients, 2 or more.
 
     Returns:
         The coefficients, in float64.
     """
     end = math.tan(math.pi / 8) ** 2
 
-    def ratio(u: np.ndarray) -> np.ndarray:
-        root = np.sqrt((u + 1) / 2 * end)
-        return np.arctan(root) / root
+    def h(u: np.ndarray) -> np.ndarray:
+        t = (u + 1) / 2 * end
+        # atan's own series; 25 terms leave 0.18²⁵ = 2e-19.
+        return sum(-((-t) ** k) / (2 * k + 3) for k in range(25))
 
-    in_u = Polynomial(chebyshev.cheb2poly(chebyshev.chebinterpolate(ratio, terms - 1)))
-    return np.asarray(in_u(Polynomial([-1, 2 / end])).coef)
+    in_u = Polynomial(chebyshev.cheb2poly(chebyshev.chebinterpolate(h, terms - 2)))
+    return np.concatenate([[1.0], in_u(Polynomial([-1, 2 / end])).coef])
 
 
 @cache
