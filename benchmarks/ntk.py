@@ -36,7 +36,7 @@ print(json.dumps(min(times) / n**2))
 """
 
 
-def operations(geometry: Geometry, rows: int, terms: int = 5) -> tuple[int, int]:
+def operations(geometry: Geometry, rows: int, terms: int = 6) -> tuple[int, int]:
     """Operations of one entry in the images' precision and in float64; `rows` are multiplied in the first layer.
 
     Multiplications, additions, comparisons, square roots and quotients count as one each. They are those of the fused loop.
@@ -88,12 +88,12 @@ def main() -> None:
                 x, z = X[few].to(dtype), Z[few].to(dtype)
                 taken = seconds(lambda e=entry, x=x, z=z, m=given: e.matrix(x, z, m)) / len(x) / len(z)
                 real, double = operations(
-                    geometry, 1 if given is None else FILTER**2, 5 if dtype == torch.float32 else 11
+                    geometry, 1 if given is None else FILTER**2, 6 if dtype == torch.float32 else 11
                 )
                 floor = real / rates[dtype] + double / rates[torch.float64]
                 given_or_not = "none" if given is None else "9×9"
                 print(
-                    f"{backend:>8} {str(dtype):>14} {given_or_not:>5} {1e6 * taken:9.2f} {1e6 * floor:6.2f} {floor / taken:6.0%}"
+                    f"{backend:>8} {dtype!s:>14} {given_or_not:>5} {1e6 * taken:9.2f} {1e6 * floor:6.2f} {floor / taken:6.0%}"
                 )
                 if (backend, dtype, given) == ("numba", torch.float32, None):
                     ours = taken

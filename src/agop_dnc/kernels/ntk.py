@@ -21,7 +21,7 @@ N and A are in float64 in either precision, and only angles and Θ are in that o
 rounding of float64 of 0, below 2⁻⁴⁶NN′ or θ < 1.2e-7, patches count as parallel: R = θ = 0.
 
 Source: Arora et al., *On exact computation with an infinitely wide neural net*, 2019, for the kernel; Radhakrishnan et al.,
-arXiv 2309.00570, for M and the AGOP over patches. The gradient is derived in docs of :meth:`ConvolutionalNTK.patch_agop`.
+arXiv 2309.00570, for M and the AGOP over patches. The gradient is in :meth:`ConvolutionalNTK.patch_agop`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .agop import matrix_sqrt
 PARALLEL = 2.0**-46
 BACKENDS = ("auto", "numba", "torch")
 # Memory of a tile of pairs and of what its images bring along. A GPU needs many pairs at a time to be busy.
-_TILE_BYTES = {"cpu": 2**28, "cuda": 2**30}
+_TILE_BYTES = {"cpu": 2**27, "cuda": 2**30}
 
 
 @dataclass(frozen=True)
@@ -314,9 +314,9 @@ def _tiles(count: int, side: int) -> list[slice]:
     return [slice(start, min(start + side, count)) for start in range(0, count, side)]
 
 
-def _image_bytes(geometry: Geometry, rows: int, size: int) -> int:
-    """What one image brings along: U with `rows` rows of numbers of `size` bytes, and √N of every layer."""
-    return rows * geometry.lengths[0] * size + 8 * sum(geometry.lengths[1:])
+def _image_bytes(geometry: Geometry, numbers: int, size: int) -> int:
+    """What one image brings along: U of so many numbers of `size` bytes, and √N of every layer."""
+    return numbers * size + 8 * sum(geometry.lengths[1:])
 
 
 def _memory(device: torch.device) -> int:
@@ -326,7 +326,8 @@ def _memory(device: torch.device) -> int:
 def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) -> int:
     """How many images make a side of a tile of pairs within the memory for it."""
     memory = _memory(X.device)
-    image = _image_bytes(geometry, X.shape[1] if root is None else len(root), X.element_size())
+    numbers = math.prod(X.shape[1:]) if root is None else len(root) * geometry.lengths[1]
+    image = _image_bytes(geometry, numbers, X.element_size())
     # PyTorch has some eight arrays of one number per pair and pixel at a time, where the fused loops have none.
     by_pairs = memory if fused else math.isqrt(memory // (8 * 8 * geometry.lengths[0]))
     return max(1, min(memory // (2 * image), by_pairs))
@@ -334,7 +335,7 @@ def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) 
 
 def _sweep_images(geometry: Geometry, agop: Tensor, classes: int) -> int:
     """How many images a tile of the backward sweep has: three U, gradients of each class, eight numbers per pixel."""
-    image = _image_bytes(geometry, (3 + classes) * len(agop) + 8, 8)
+    image = _image_bytes(geometry, ((3 + classes) * len(agop) + 8) * geometry.lengths[1], 8)
     return max(1, _memory(agop.device) // image)
 
 
@@ -397,7 +398,7 @@ class _Layer:
 def _layers(S: Tensor, x_roots: Tensor, z_roots: Tensor, geometry: Geometry, real: torch.dtype) -> Iterator[_Layer]:
     """Yield each layer from the first layer's S; x_roots and z_roots are √N of all layers and broadcast to S."""
     T, lengths = S.to(real), list(geometry.lengths[1:])
-    for h, h_z in zip(x_roots.split(lengths, -1), z_roots.split(lengths, -1), strict=True):
+    for h, h_z in zip(torch.split(x_roots, lengths, -1), torch.split(z_roots, lengths, -1), strict=True):
         product = h * h_z
         squared = (product - S) * (product + S)
         R = torch.where(squared <= PARALLEL * product.square(), 0.0, squared).to(real).sqrt_()
@@ -420,7 +421,7 @@ def _sweep(A: Prepared, b: Prepared, geometry: Geometry, fused: bool) -> tuple[T
     layers = list(_layers(S, A.roots, b.roots, geometry, torch.float64))
     A_bar = Theta_bar = geometry.weights(geometry.depth).to(S)
     N_bar = torch.zeros_like(A_bar)
-    norms = b.roots.square().split(list(geometry.lengths[1:]), -1)
+    norms = torch.split(b.roots.square(), list(geometry.lengths[1:]), -1)
     for index in reversed(range(geometry.depth)):
         layer, N = layers[index], norms[index]
         inverse = torch.where(layer.R == 0, 0.0, 1 / layer.R)

@@ -200,7 +200,7 @@ def split(y: Tensor, fraction: float, generator: torch.Generator) -> tuple[Tenso
     if not 0 < fraction < 1:
         raise ValueError(f"the share of validation data must be between 0 and 1, not {fraction}")
     held_out = torch.zeros(len(y), dtype=torch.bool)
-    for label in y.unique():
+    for label in torch.unique(y).tolist():
         members = (y == label).nonzero().flatten().cpu()
         if len(members) < 2:
             raise ValueError(
