@@ -52,7 +52,7 @@ class Budget(NamedTuple):
 BUDGETS = {
     ("digits", "mlp"): Budget(20, 20),
     ("digits_random", "mlp"): Budget(40, 20),
-    ("digits", "resnet18"): Budget(60, 2),
+    ("digits", "resnet18"): Budget(90, 2),
     ("digits", "vgg11"): Budget(75, 3),
 }
 
@@ -75,12 +75,14 @@ GRID = [
     ],
     *[
         Point("paper's scale", "digits", "resnet18", rate, 0.2, momentum, batch_size)
-        for rate, momentum, batch_size in [(0.1, 0.9, 32), (0.05, 0.95, 32), (0.1, 0.95, 128), (0.1, 0.9, 16)]
+        for rate, momentum, batch_size in [(0.1, 0.9, 32), (0.05, 0.95, 32), (0.03, 0.98, 32)]
     ],
     *[
         Point("paper's scale", "digits", "vgg11", rate, 0.3, momentum, batch_size)
         for rate, momentum, batch_size in [(0.01, 0.9, 32), (0.03, 0.95, 32), (0.1, 0.95, 32), (0.03, 0.98, 16)]
     ],
+    *[Point("larger scale", "digits", "resnet18", 0.05, scale, 0.9, 32) for scale in (0.5, 0.3)],
+    *[Point("larger scale", "digits", "vgg11", 0.03, scale, 0.9, 32) for scale in (1.5, 1.0)],
 ]
 
 
