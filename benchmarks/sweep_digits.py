@@ -52,7 +52,7 @@ class Budget(NamedTuple):
 BUDGETS = {
     ("digits", "mlp"): Budget(20, 20),
     ("digits_random", "mlp"): Budget(40, 20),
-    ("digits", "resnet18"): Budget(90, 2),
+    ("digits", "resnet18"): Budget(120, 2),
     ("digits", "vgg11"): Budget(75, 3),
 }
 
