@@ -32,30 +32,32 @@ def training_summary(training: pd.DataFrame) -> pd.DataFrame:
 def caption(
     panels: Sequence[tuple[str, str]],
     facts_of: Mapping[str, Facts],
-    seeds: Sequence[int],
     settings: Sequence[Mapping[str, Any]],
 ) -> str:
-    """Return a caption that states how each panel's network was trained, and with which seeds.
+    """Return a caption that states how each panel's network was trained, and with how many seeds.
 
     Args:
         panels: The pairs (dataset, architecture) shown.
         facts_of: The facts of each dataset.
-        seeds: The seeds.
         settings: The settings of each panel's network.
 
     Returns:
-        The caption, with points, classes, epochs, learning rate, momentum and initialisation scale of each panel.
+        The caption, with points, classes, epochs, learning rate, momentum, batches, initialisation scale and seeds of each panel.
     """
     runs = []
     for (dataset, architecture), setting in zip(panels, settings, strict=True):
-        fact = facts_of[dataset]
+        fact, seeds = facts_of[dataset], len(setting["seeds"])
         runs.append(
             f"{TITLES[architecture]} on {title(dataset)}: n = {fact['points']:,}, {len(fact['class_sizes'])} classes, "
-            f"{setting['epochs']} epochs, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
-            f"initialisation scale {setting['init_scale']:g}"
+            f"{_counted(setting['epochs'], 'epoch')}, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
+            f"batches of {setting['batch_size']}, initialisation scale {setting['init_scale']:g}, {_counted(seeds, 'seed')}"
         )
-    seeds_said = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
-    return f"{'. '.join(runs)}; batches of {settings[0]['batch_size']}; {seeds_said}: mean and one standard deviation."
+    several = any(len(setting["seeds"]) > 1 for setting in settings)
+    return f"{'. '.join(runs)}.{' Mean and one standard deviation over seeds.' if several else ''}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
