@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ["deep_rfm", "networks"]
+PARTS = ["deep_rfm", "networks", "rfm"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

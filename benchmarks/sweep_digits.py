@@ -1,13 +1,22 @@
-"""How the default run's learning rates, scales and epochs were chosen: by training accuracy alone, one seed, one thread.
+"""Choose the default run's learning rates, momenta, batch sizes and epochs, by training accuracy alone, one thread.
 
-`python benchmarks/sweep_digits.py > benchmarks/sweep_digits.csv` prints a row a combination: the training accuracy, untrained
-first, after each of some evenly spaced epochs. `python benchmarks/sweep_digits.py mlp` does one architecture's alone.
+`python benchmarks/sweep_digits.py` trains what is missing in benchmarks/sweep_digits.csv and appends a row per training: the training
+accuracy in evaluation mode, untrained first, after each of some evenly spaced epochs. It goes on to the end of the grid's CPU time, or
+until two looks in a row find the points fitted (accuracy ≥ 0.99). `python benchmarks/sweep_digits.py mlp vgg11` does these
+architectures alone, `--seeds 1 2` the cheapest point of each grid that fitted seed 0, with these seeds.
+
+Rows of the grid `paper's scale` have the initialisation scales of the paper's Appendix D; `larger scale` asks how far a convnet's scale
+must be raised until it fits in the time; `earlier` are those of an earlier script, at scales chosen freely.
 """
 
 import argparse
+import csv
+import fcntl
 import sys
 import tempfile
-from typing import Any
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,73 +24,158 @@ from agop_dnc.data import datasets
 from agop_dnc.errors import UserError
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import networks, training
+from agop_dnc.models.settings import TrainingSettings
 
-# Architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy.
-# The paper's small scales start with a plateau that outlasts the few steps which 1,500 points give.
-TRIED = [
-    ("mlp", 0.1, 0.5, 0.0, 128, 160, 4),
-    ("mlp", 0.1, 1.0, 0.0, 128, 100, 4),
-    ("mlp", 0.2, 0.5, 0.0, 128, 160, 4),
-    ("resnet18", 0.05, 0.2, 0.0, 128, 20, 4),
-    ("resnet18", 0.05, 0.5, 0.0, 128, 20, 4),
-    ("resnet18", 0.05, 1.0, 0.0, 128, 16, 4),
-    ("resnet18", 0.1, 0.5, 0.0, 128, 16, 4),
-    ("resnet18", 0.1, 1.0, 0.0, 128, 16, 4),
-    ("vgg11", 0.02, 3.0, 0.9, 128, 24, 4),
-    ("vgg11", 0.01, 0.3, 0.9, 128, 20, 4),
-    ("vgg11", 0.01, 1.0, 0.9, 128, 16, 4),
-    ("vgg11", 0.01, 1.5, 0.9, 128, 12, 4),
-    ("vgg11", 0.01, 2.0, 0.9, 128, 12, 4),
-    ("vgg11", 0.01, 4.0, 0.9, 128, 12, 6),
-    ("vgg11", 0.03, 0.5, 0.9, 128, 16, 4),
-    ("vgg11", 0.03, 1.0, 0.9, 128, 16, 4),
-    ("vgg11", 0.03, 1.0, 0.9, 32, 8, 8),
-    ("vgg11", 0.03, 2.0, 0.9, 128, 12, 4),
-    ("vgg11", 0.03, 2.0, 0.9, 128, 32, 8),
-    ("vgg11", 0.03, 2.0, 0.9, 32, 8, 8),
-    ("vgg11", 0.03, 3.0, 0.9, 128, 12, 6),
-    ("vgg11", 0.05, 2.0, 0.9, 128, 12, 4),
-    ("vgg11", 0.06, 2.0, 0.9, 128, 32, 8),
-    ("vgg11", 0.1, 2.0, 0.9, 128, 8, 4),
+TABLE = Path(__file__).with_suffix(".csv")
+FITTED = 0.99
+
+
+class Point(NamedTuple):
+    """One point of the grid; its fields are columns of the table."""
+
+    grid: str
+    dataset: str
+    architecture: str
+    learning_rate: float
+    init_scale: float
+    momentum: float
+    batch_size: int
+
+
+class Budget(NamedTuple):
+    """The CPU seconds that a training may take, and the epochs between two looks at the accuracy."""
+
+    seconds: float
+    look_every: int
+
+
+BUDGETS = {
+    ("digits", "mlp"): Budget(20, 20),
+    ("digits_random", "mlp"): Budget(40, 20),
+    ("digits", "resnet18"): Budget(120, 2),
+    ("digits", "vgg11"): Budget(75, 3),
+}
+
+# The paper's rates and momenta first; then more momentum, smaller batches and larger rates, as 1,500 points give few steps an epoch.
+GRID = [
+    *[
+        Point("paper's scale", "digits", "mlp", rate, 0.3, momentum, batch_size)
+        for rate, momentum, batch_size in [
+            (0.05, 0.0, 128),
+            (0.05, 0.9, 128),
+            (0.1, 0.9, 128),
+            (0.05, 0.95, 128),
+            (0.05, 0.9, 32),
+            (0.2, 0.0, 32),
+        ]
+    ],
+    *[
+        Point("paper's scale", "digits_random", "mlp", rate, 0.3, momentum, batch_size)
+        for rate, momentum, batch_size in [(0.05, 0.9, 128), (0.1, 0.9, 128), (0.1, 0.9, 32), (0.05, 0.9, 32)]
+    ],
+    *[
+        Point("paper's scale", "digits", "resnet18", rate, 0.2, momentum, batch_size)
+        for rate, momentum, batch_size in [(0.1, 0.9, 32), (0.05, 0.95, 32), (0.03, 0.98, 32)]
+    ],
+    *[Point("larger scale", "digits", "resnet18", 0.05, scale, 0.9, 32) for scale in (0.5, 0.3)],
+    *[Point("larger scale", "digits", "vgg11", 0.03, scale, 0.9, 32) for scale in (1.5, 1.0)],
+    *[
+        Point("paper's scale", "digits", "vgg11", rate, 0.3, momentum, batch_size)
+        for rate, momentum, batch_size in [(0.01, 0.9, 32), (0.03, 0.95, 32), (0.03, 0.98, 32)]
+    ],
 ]
 
 
 @torch.no_grad()
-def accuracies(
-    arrays: datasets.Arrays, architecture: str, init_scale: float, settings: training.Settings, seed: int = 0
-) -> list[float]:
-    """Training accuracy at each snapshot, untrained first."""
-    x = arrays.x_train.float().reshape(-1, *arrays.image_shape)
-    network = networks.build(architecture, arrays.image_shape, 10, init_scale=init_scale, seed=seed)
+def training_accuracy(network: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the share of points whose largest output is their class's, in evaluation mode."""
+    return float((network.eval()(x).argmax(1) == y).double().mean())
+
+
+def row(point: Point, seed: int) -> dict[str, Any]:
+    """Train one point of the grid; return its row of the table."""
+    dataset = datasets.prepare("digits", {"source": "sklearn", "n": 1500})
+    if point.dataset == "digits_random":
+        dataset = dataset.with_random_labels(seed)
+    arrays, budget = dataset.arrays(torch.float32), BUDGETS[point.dataset, point.architecture]
+    x, y = arrays.x_train.reshape(-1, *arrays.image_shape), arrays.y_train
+    network = networks.build(point.architecture, arrays.image_shape, 10, init_scale=point.init_scale, seed=seed)
+    accuracies, epochs, seconds = [training_accuracy(network, x, y)], 0, 0.0
+    fields = point._asdict() | {"seed": seed}
     with tempfile.TemporaryDirectory() as folder:
-        with torch.enable_grad():
-            training.train(network, x, signed_one_hot(arrays.y_train).float(), settings, seed, folder)
-        trained = (training.load_snapshot(network, path) for path in training.snapshots(folder).values())
-        return [float((f(x).argmax(1) == arrays.y_train).double().mean()) for f in trained]
+        while seconds < budget.seconds and min(accuracies[-2:]) < FITTED:
+            epochs += budget.look_every
+            settings = TrainingSettings(
+                epochs=epochs,
+                learning_rate=point.learning_rate,
+                momentum=point.momentum,
+                batch_size=point.batch_size,
+                measure_every=budget.look_every,
+            )
+            started = time.process_time()
+            try:  # from the snapshot of the last look
+                training.train(network, x, signed_one_hot(y).float(), settings, seed, folder)
+            except UserError as error:
+                print(error, file=sys.stderr)
+                return fields | {"epochs": epochs, "training_accuracies": "diverged", "cpu_seconds": ""}
+            seconds += time.process_time() - started
+            accuracies.append(training_accuracy(network, x, y))
+            for path in list(training.snapshots(folder).values())[:-1]:
+                path.unlink()
+    found = " ".join(f"{accuracy:.4f}" for accuracy in accuracies)
+    return fields | {"epochs": epochs, "training_accuracies": found, "cpu_seconds": f"{seconds:.1f}"}
 
 
-def reached(*tried: Any) -> str:
-    """The same, as a field of the table; a training that diverges is one that was tried, too."""
-    try:
-        return " ".join(f"{accuracy:.4f}" for accuracy in accuracies(*tried))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return "diverged"
+def key(fields: dict[str, Any]) -> tuple[str, ...]:
+    """Return what tells two rows apart."""
+    return tuple(str(fields[name]) for name in (*Point._fields, "seed"))
+
+
+def read() -> list[dict[str, str]]:
+    """Return the rows of the table."""
+    with TABLE.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(fields: dict[str, Any]) -> None:
+    """Append a row to the table, which several processes may do at a time."""
+    with TABLE.open("a", newline="") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        csv.DictWriter(file, list(read()[0]), lineterminator="\n").writerow(fields)
+
+
+def fitted(fields: dict[str, str]) -> bool:
+    """Return whether the last two looks found the points fitted."""
+    accuracies = fields["training_accuracies"].split()
+    return accuracies != ["diverged"] and min(map(float, accuracies[-2:])) >= FITTED
+
+
+def cheapest() -> list[Point]:
+    """Return the point of each grid, dataset and architecture that fitted seed 0 in the fewest CPU seconds."""
+    chosen: dict[tuple[str, ...], tuple[float, Point]] = {}
+    rows = {key(fields): fields for fields in read()}
+    for point in GRID:
+        fields = rows.get(key(point._asdict() | {"seed": 0}))
+        if fields is not None and fitted(fields):
+            candidate = (float(fields["cpu_seconds"]), point)
+            chosen[point[:3]] = min(candidate, chosen.get(point[:3], candidate))
+    return [point for _, point in chosen.values()]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("architectures", nargs="*", default=networks.ARCHITECTURES)
-    wanted = parser.parse_args().architectures
+    parser.add_argument("--seeds", nargs="+", type=int, default=[], help="train the cheapest points with these")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    arrays = datasets.prepare("digits", {"source": "sklearn", "n": 1500}).arrays()
-    print("architecture,learning_rate,init_scale,momentum,batch_size,epochs,training_accuracies")
-    for architecture, rate, scale, momentum, batch_size, epochs, looks in TRIED:
-        if architecture not in wanted:
-            continue
-        settings = training.Settings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
-        found = reached(arrays, architecture, scale, settings)
-        print(f"{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{found}", flush=True)
+    points = cheapest() if asked.seeds else GRID
+    for seed in asked.seeds or [0]:
+        for point in points:
+            done = {key(fields) for fields in read()}
+            if point.architecture in asked.architectures and key(point._asdict() | {"seed": seed}) not in done:
+                found = row(point, seed)
+                append(found)
+                print(",".join(map(str, found.values())), flush=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_layers_follow_algorithm_1(activation, scale, draw):
     for layer, (x, tilde, phi) in zip(fitted, expected, strict=True):
         # The root takes the square root of rounding in M's zero eigenvalues: 1e-8.
         torch.testing.assert_close(layer.predictor.X, x, rtol=1e-6, atol=1e-7)
-        torch.testing.assert_close(layer.agop_features(x), tilde, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(layer.projected(x), tilde, rtol=1e-6, atol=1e-7)
         torch.testing.assert_close(layer(x), phi, rtol=1e-6, atol=1e-7)
 
 
@@ -151,7 +151,7 @@ def test_measured_rows_are_those_of_the_metrics(draw):
     assert values[3, "x", "test_accuracy"] == accuracy
     grams = {layer: gram for part in measured for layer, gram in part.grams.items()}
     assert sorted(grams) == [1, 2]
-    torch.testing.assert_close(grams[2], metrics.centred_gram(model.layers[0].agop_features(X), y))
+    torch.testing.assert_close(grams[2], metrics.centred_gram(model.layers[0].projected(X), y))
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_deep_collapse_of_few_points_goes_on_to_the_last_layer(draw):
     X = draw(135, 13) + 2 * torch.nn.functional.one_hot(y, 13)
     for seed in range(2):
         values = [
-            metrics.nc1(agop_features, y)
-            for _, agop_features, _ in deep_rfm.layers(X, labels.signed_one_hot(y), Settings(depth=20, width=256), seed)
+            metrics.nc1(projected, y)
+            for _, projected, _ in deep_rfm.layers(X, labels.signed_one_hot(y), Settings(depth=20, width=256), seed)
         ]
         assert all(math.isfinite(value) for value in values)
         assert values[-1] < 1e-6 * values[0]

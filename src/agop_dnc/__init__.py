@@ -13,20 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .collapse.network import measure as measure
+    from .conv_estimator import ConvRFMClassifier as ConvRFMClassifier
     from .estimators import DeepRFMClassifier as DeepRFMClassifier
     from .estimators import RFMClassifier as RFMClassifier
     from .estimators import RFMRegressor as RFMRegressor
+    from .kernels.ntk import ConvolutionalNTK as ConvolutionalNTK
     from .models.deep_rfm import DeepRFM as DeepRFM
 
 # Each public name and the module that defines it.
 _PUBLIC = {
     "measure": "collapse.network",
+    "ConvRFMClassifier": "conv_estimator",
+    "ConvolutionalNTK": "kernels.ntk",
     "DeepRFM": "models.deep_rfm",
     "DeepRFMClassifier": "estimators",
     "RFMClassifier": "estimators",
     "RFMRegressor": "estimators",
 }
-__all__ = ["DeepRFM", "DeepRFMClassifier", "RFMClassifier", "RFMRegressor", "__version__", "measure"]
+__all__ = [
+    "ConvRFMClassifier",
+    "ConvolutionalNTK",
+    "DeepRFM",
+    "DeepRFMClassifier",
+    "RFMClassifier",
+    "RFMRegressor",
+    "__version__",
+    "measure",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The error of a user's making: one sentence that names the thing and the remedy."""
+"""Define the error that a user can fix: one sentence that names the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something in the configuration, the data or the machine that the user can put right.
+    """A problem in the configuration, the data or the machine that the user can fix.
 
-    Its text is a whole sentence for the terminal; whoever catches it prints that and nothing else.
+    Its text is a complete sentence for the terminal; callers that catch it print this text and nothing else.
     """
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: the nearest of the known words, or all of them.
+    """Return the end of an error message: the closest known word, or all known words if none is close.
+
+    Args:
+        word: The word that was not recognised.
+        known: The words that would have been.
+
+    Returns:
+        The suggestion, starting with a semicolon.
 
     >>> did_you_mean("widht", ["width", "kernel"])
     "; did you mean 'width'?"

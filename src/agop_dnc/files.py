@@ -1,4 +1,4 @@
-"""Writing files so that each is whole or not there, and locks that end with their process."""
+"""Write files atomically, and lock files with locks that end with their process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from typing import IO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a path next to `path` to write to; what was written takes its place when the block ends without an error.
+    """Yield a temporary path next to `path`, and move it to `path` when the block ends without an error.
 
-    The temporary file keeps the suffix, as some writers go by it, and is removed after an error. It always has the same name, so
-    that what a killed process left is overwritten by the next one. Missing folders are made.
+    The temporary file keeps the suffix of `path`, because some writers choose their format by it, and is removed after an error. It
+    always has the same name, so that the next writer overwrites what a killed process left. Missing parent folders are created.
+
+    Args:
+        path: The file to replace.
+
+    Yields:
+        The temporary path to write to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +38,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8; it is whole or not there."""
+    """Write a text file in UTF-8, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -44,8 +50,15 @@ def _umask() -> int:
 
 
 def try_lock(path: str | Path) -> IO[str] | None:
-    """Return an open file that holds an exclusive lock until it is closed or the process ends; None if another holds it."""
-    file = open(path, "w")  # noqa: SIM115 (closed by the caller)
+    """Take an exclusive lock on a file without waiting.
+
+    Args:
+        path: The file to lock, which is created if it is missing.
+
+    Returns:
+        An open file that holds the lock until it is closed or the process ends; None if another process holds the lock.
+    """
+    file = open(path, "w")  # noqa: SIM115 (the caller closes it)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -56,9 +69,9 @@ def try_lock(path: str | Path) -> IO[str] | None:
 
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, waiting for other processes that hold it.
+    """Hold an exclusive lock on a file, after waiting for any other process that holds it.
 
-    The file stays: if it were deleted, two processes could hold locks on two files of one name.
+    The file is not deleted afterwards: otherwise two processes could hold locks on two different files of the same name.
     """
     with open(path, "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

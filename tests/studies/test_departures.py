@@ -26,8 +26,8 @@ def test_expanded_deep_rfm_differs_from_deep_rfm_only_by_its_distances(arrays):
     Y = signed_one_hot(arrays.y_train)
     expected = deep_rfm.layers(arrays.x_train, Y, SETTINGS, seed=3)
     got = departures_rows.expanded_deep_rfm(arrays.x_train, Y, SETTINGS, seed=3)
-    for agop_features, (_, wanted, _) in zip(got, expected, strict=True):
-        torch.testing.assert_close(agop_features, wanted, rtol=1e-6, atol=1e-7)
+    for projected, (_, wanted, _) in zip(got, expected, strict=True):
+        torch.testing.assert_close(projected, wanted, rtol=1e-6, atol=1e-7)
 
 
 def test_expanded_distances_cancel_for_near_points(draw):

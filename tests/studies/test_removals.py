@@ -17,6 +17,7 @@ from agop_dnc.randomness import generator
 from agop_dnc.studies import judging
 from agop_dnc.studies.judging import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Context
 from agop_dnc.studies.removals import claims, rows
+from agop_dnc.studies.removals.study import STUDY
 
 SETTINGS = Settings(depth=3, width=24)
 
@@ -150,7 +151,7 @@ def removals(decades=6.0, spread=(0.99, 1.0, 1.01), **shares):
                 for layer in range(1, 21)
             ]
             lines += [("even", "relu", variant, seed, layer, "x", "nc1", 1.0) for layer in range(1, 21)]
-    return pd.DataFrame(lines, columns=rows.COLUMNS)
+    return pd.DataFrame(lines, columns=list(STUDY.tables[0].columns))
 
 
 def judged(claim, table):

@@ -52,7 +52,8 @@ def test_run_makes_what_the_contract_names(finished):
     assert set(table.component) == {"x", "agop", "features"}
     assert set(table.metric) == {
         *("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised"),
-        *("gram_within", "gram_between", "interpolation_error", "ridge_used", "test_accuracy"),
+        *("gram_within", "gram_within_smallest", "gram_between", "largest_small_class_cosine"),
+        *("interpolation_error", "ridge_used", "test_accuracy"),
     }
     assert sorted(table.layer.unique()) == [1, 2, 3, 4]  # the last is the final predictor's
     assert np.isfinite(table.value).all()
@@ -71,9 +72,8 @@ def test_every_claim_has_its_verdict(finished):
     assert list(table.columns) == [*about, "reference", "as_paper", "source"]
     assert set(table.claim) == set(CLAIMS)
     assert set(table.verdict) <= {"reproduced", "not reproduced", "undecided", "not tested"}
-    assert table[table.claim == "check-a1"].verdict.item() == "reproduced"
-    # Of a run of three layers and four epochs; what is not tested says why.
-    assert "not tested" in set(table.verdict)
+    # Of a run of two seeds, three layers and four epochs, of which nothing can be said; what is not tested says why.
+    assert set(table.verdict) == {"not tested"}
     assert table.measured.notna().all()
 
 

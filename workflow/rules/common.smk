@@ -1,4 +1,4 @@
-"""The configuration, names of files, and helpers of the other rules."""
+"""The configuration, file names, and helper functions for the other rules."""
 
 import sys
 from pathlib import Path
@@ -22,11 +22,11 @@ from agop_dnc.studies import all as studies
 
 
 def stop(message):
-    """End with one sentence: a WorkflowError would add where in the Snakefile it was raised."""
+    """Exit with one sentence; a WorkflowError would add the place in the Snakefile where it was raised."""
     sys.exit(f"Error: {message}")
 
 
-# Snakemake merges several files and the default one key by key; here a named mapping or a list replaces another whole.
+# Snakemake would merge several files and the default one key by key; here a named mapping or a list replaces the previous one entirely.
 try:
     SETTINGS = studies.load(
         workflow.overwrite_configfiles or [REPOSITORY / "config.yaml"],
@@ -44,7 +44,7 @@ DECLARED = studies.tables()
 DRAWN = studies.figures(SETTINGS)
 PARTS = studies.parts(SETTINGS)
 TABLES = [] if SETTINGS.figures else [f"{RESULTS}/tables/{name}.csv" for name in PARTS]
-# The report reads the captions here, as what is in a rule's params re-runs its jobs when it changes.
+# The report reads the captions from here. In a rule's params, a changed caption would re-run the rule's jobs.
 config.clear()
 config.update(plain(SETTINGS))
 config["captions"] = {name: table.rows for name, table in DECLARED.items()}
@@ -59,8 +59,8 @@ wildcard_constraints:
 
 
 if workflow.is_main_process:
-    # Whoever holds this lock knows that no other run is alive, so that locks of Snakemake's own are a killed run's; whoever does not
-    # leaves the refusal to Snakemake. It ends with the process.
+    # If this lock is free, no other run is alive, so any Snakemake locks were left by a killed run and are removed. Otherwise
+    # Snakemake itself refuses to start. The lock ends with the process.
     Path(".snakemake").mkdir(exist_ok=True)
     folder_lock = try_lock(".snakemake/agop_dnc.lock")
     for lock in Path(".snakemake/locks").glob("*.lock") if folder_lock else []:
@@ -68,7 +68,7 @@ if workflow.is_main_process:
 
 
 def code_of(path):
-    """Return a hash of the code that a script, notebook or module runs; the processor's instructions count as code."""
+    """Return a hash of the code that a script, notebook or module runs; a limit on vector instructions counts as code."""
     used = "" if SETTINGS.instructions == "native" else f" {SETTINGS.instructions}"
     return code.code_of(SCRIPTS / path, SOURCE) + used
 
@@ -89,7 +89,7 @@ def files_of(names):
 
 
 def facts_of(names):
-    """Return what datasets are (points, classes), by the parameters' names."""
+    """Return the files with the facts of datasets (points, classes), by the names of a notebook's parameters."""
     return {f"facts_{name}": f"{RESULTS}/data/{name}.json" for name in names}
 
 

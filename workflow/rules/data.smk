@@ -1,4 +1,4 @@
-"""Datasets: each is read once."""
+"""Datasets: one job reads and stores each."""
 
 for name, settings in SETTINGS.datasets.items():
     if settings.source == "npz" and not Path(settings.path).exists():

@@ -1,4 +1,4 @@
-"""Deep Recursive Feature Machines: a job per dataset, activation and seed."""
+"""Deep Recursive Feature Machines: one job per dataset, activation and seed."""
 
 from agop_dnc.studies.deep_rfm import study as deep_rfm
 
@@ -38,7 +38,7 @@ rule fit_deep_rfm:
         "../scripts/fit_deep_rfm.py"
 
 
-# Gram matrices show the first seed's run, so that its jobs write them as well.
+# Gram matrices are shown for the first seed only, so its jobs write them as well.
 use rule fit_deep_rfm as fit_deep_rfm_and_gram with:
     output:
         table=f"{DEEP_RFM}/seed_{{seed}}.csv",

@@ -1,10 +1,10 @@
-"""What the released code does differently from the paper: a job per dataset and group of departures."""
+"""Differences between the released code and the paper: one job per dataset and group of departures."""
 
 from agop_dnc.studies.departures import study as departures
 
 
 def departure_forecast(wildcards):
-    """Return the forecast of one group, which runs on the CPU."""
+    """Return the forecast of one group of departures, which runs on the CPU."""
     return departures.forecast(SETTINGS, wildcards.dataset, size_of(wildcards.dataset), CPU_RATE)
 
 

@@ -1,8 +1,8 @@
-"""Figures: each is a notebook run with its own parameters and shown as it was rendered."""
+"""Figures: each is a notebook that is run with the figure's parameters and rendered."""
 
 
 def read_by(figure):
-    """Return all that a figure's notebook reads, by the name under which it is given the path."""
+    """Return the files that a figure's notebook reads, by the names under which it receives their paths."""
     drawn = DRAWN[figure]
     tables = {name: f"{RESULTS}/tables/{name}.csv" for name in drawn.tables}
     return tables | facts_of(drawn.datasets) | {name: f"{RESULTS}/{path}" for name, path in drawn.files.items()}

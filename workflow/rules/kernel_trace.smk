@@ -1,4 +1,4 @@
-"""The kernels of the run's Deep RFMs, and of an RFM, against both theorems."""
+"""The kernels of the run's Deep RFMs and of an RFM, compared with both theorems."""
 
 from agop_dnc.studies.kernel_trace import study as kernel_trace
 
@@ -7,7 +7,7 @@ TRACED_MODELS = kernel_trace.models(SETTINGS) if TRACED else []
 
 
 def trace_forecast(wildcards):
-    """Return the forecast of following one model."""
+    """Return the forecast of tracing one model."""
     return deep_rfm.forecast(SETTINGS, wildcards.model, wildcards.dataset, size_of(wildcards.dataset), RATE)
 
 

@@ -1,4 +1,4 @@
-"""Networks: trained in snapshots, which are measured, and then deleted but for the last unless they are to be kept."""
+"""Networks: training leaves snapshots, which are measured; all but the last are then deleted, unless they are to be kept."""
 
 from agop_dnc.studies.networks import study as networks
 
@@ -8,13 +8,13 @@ KEEPS_SNAPSHOTS = SETTINGS.has("networks") and SETTINGS.networks.keep_snapshots
 
 
 def training_forecast(wildcards):
-    """Return the forecast of one training."""
+    """Return the forecast of training one network."""
     size = size_of(wildcards.dataset)
     return networks.forecast("training", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
 
 
 def measuring_forecast(wildcards):
-    """Return the forecast of one measurement of all snapshots."""
+    """Return the forecast of measuring all snapshots of one network."""
     size = size_of(wildcards.dataset)
     return networks.forecast("measuring", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
 

@@ -1,4 +1,4 @@
-"""The report: its start page, and an index of the rendered notebooks. `snakemake --report` puts it together."""
+"""The report's start page and the index of the rendered notebooks; `snakemake --report` builds the report."""
 
 
 rule write_pages:
@@ -31,7 +31,7 @@ rule write_pages:
         "../scripts/write_pages.py"
 
 
-# Made by a rule, as it starts with the verdicts.
+# A rule writes this file, because it starts with the verdicts.
 report: str(Path(RESULTS, "report", "start.rst").resolve())
 
 

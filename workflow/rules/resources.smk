@@ -1,11 +1,11 @@
-"""What each kind of job asks a scheduler for, from the studies' forecasts; and which share a job."""
+"""The resources that each kind of job requests, from the studies' forecasts, and the groups of jobs that share one cluster job."""
 
 from agop_dnc.pipeline import forecasts, resources
 
-# Whether jobs are to run on a GPU: asked for, or here for `auto` to take.
+# Whether jobs run on a GPU: because it is requested, or because `auto` finds one.
 GPUS = forecasts.gpus_here()
 ON_GPU = SETTINGS.device == "cuda" or (SETTINGS.device == "auto" and GPUS > 0)
-# So many jobs use GPUs at once, each one of its own, unless --resources or a profile says otherwise.
+# As many jobs use a GPU at once as there are GPUs, one each, unless --resources or a profile says otherwise.
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
 CPU_RATE = forecasts.RATE * SETTINGS.threads
@@ -13,12 +13,12 @@ RATE = forecasts.GPU_RATE if ON_GPU else CPU_RATE
 
 
 def size_of(dataset):
-    """Return the points and image shape of a dataset, as far as they are known."""
+    """Return the number of points and the image shape of a dataset, as far as they are known."""
     return resources.size_of(SETTINGS.datasets[dataset], Path(RESULTS, "data", f"{dataset}.json"))
 
 
 def needs(forecast=None, gpu=False):
-    """Return mem_mb, runtime (minutes) and gpu of a kind of job, as a rule's resources; a light job has no forecast."""
+    """Return a rule's resources mem_mb, runtime (minutes) and gpu; without a forecast, those of a light job."""
     return {
         "mem_mb": lambda wildcards, attempt: resources.memory_mb(forecast and forecast(wildcards), attempt),
         "runtime": lambda wildcards, attempt: resources.runtime_minutes(forecast and forecast(wildcards), attempt),
@@ -27,16 +27,22 @@ def needs(forecast=None, gpu=False):
 
 
 def together(name, *forecasted, gpu=False):
-    """Return a rule's group, by the forecasts of all jobs that depend on each other in it: on a cluster, short ones share one job.
+    """Return a rule's group: on a cluster, short jobs share one cluster job.
 
-    A profile's group-components says how many of them make one. Jobs that use a GPU ask for one each. No forecast: light.
+    Args:
+        name: The group's name; a profile's group-components says how many of its jobs share one cluster job.
+        *forecasted: Forecasts of all jobs in the group that depend on each other; none for light jobs.
+        gpu: Whether the jobs can use a GPU; those that do share no cluster job, since each needs a GPU.
+
+    Returns:
+        A function of the wildcards that returns the name, or None for jobs that are submitted by themselves.
     """
 
     def group(wildcards):
         if workflow.local_exec or (ON_GPU and gpu):
             return None
-        # Snakemake does not tell a job's own process of group-components: it would start one of the group after another there, each by a
-        # Snakemake of its own. All that such a process is given belongs together.
+        # Snakemake does not pass group-components to a cluster job's own process, which would then run the group's jobs one after
+        # another, each in a Snakemake of its own. All jobs that such a process receives belong to one group.
         if not workflow.is_main_process:
             components = workflow.group_settings.group_components
             workflow.group_settings.group_components = {**components, name: sys.maxsize}

@@ -1,4 +1,4 @@
-"""Tables: every one is joined from the parts that its jobs left."""
+"""Tables: each is joined from the parts that its jobs wrote."""
 
 
 rule join_table:

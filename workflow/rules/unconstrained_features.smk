@@ -1,4 +1,4 @@
-"""The deep unconstrained features model against its theory: a job for each part of each study."""
+"""The deep unconstrained features model compared with its theory: one job per part."""
 
 from agop_dnc.studies.unconstrained_features import study as unconstrained_features
 
@@ -6,7 +6,7 @@ DUFM_JOBS = unconstrained_features.jobs(SETTINGS)
 
 
 def dufm_data(wildcards):
-    """Return the dataset of a job that needs one."""
+    """Return the arrays of a part's dataset, or nothing if the part needs none."""
     dataset = DUFM_JOBS[wildcards.part].get("dataset")
     return DATA.format(dataset=dataset) if dataset else []
 

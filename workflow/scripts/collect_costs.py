@@ -1,4 +1,4 @@
-"""Put what every job of the run cost into one table."""
+"""Collect the costs of all jobs of the run in one table."""
 
 from job import job
 

@@ -1,4 +1,4 @@
-"""Set what the theorems predict against what the kernels of the run's Deep RFMs and RFMs do."""
+"""Compare the theorems' predictions with the kernels of the run's Deep RFMs and RFMs."""
 
 from job import job
 

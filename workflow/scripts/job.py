@@ -1,4 +1,4 @@
-"""What every script of a rule runs in: output to the log, one clear line to the terminal when it fails."""
+"""Run the body of a rule's script: send its output to the log, and print one clear line on the terminal if it fails."""
 
 import atexit
 import ctypes
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-# The library from this very checkout, so that a conda environment need hold only its dependencies.
+# Use the library from this checkout, so that a conda environment only needs its dependencies.
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path.insert(0, str(SOURCE))
 
@@ -26,17 +26,22 @@ IN_THE_LOG, ON_THE_TERMINAL = 10, 60
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
-    """Run a rule's body: stdout and stderr, of child processes too, go to the rule's log.
+    """Run a rule's body with stdout and stderr, including those of child processes, redirected to the rule's log.
 
-    On an error the traceback goes to the log, one line with the rule, its wildcards, what is wrong and where the log is goes
-    to the terminal, and the process exits with 1. Inputs are checked against their records before, and a record of where its
-    files come from is left after. Gives a function that is called as tqdm is, and writes a line to the log every 10 seconds and
-    to the terminal every minute.
+    Before the body, the inputs are checked against their records; after it, the provenance of the outputs and the job's costs are
+    recorded. If an error occurs, the traceback goes to the log, one line with the rule, its wildcards, the problem and the log's path
+    goes to the terminal, and the process exits with status 1.
+
+    Args:
+        snakemake: The object that Snakemake gives to a script.
+
+    Yields:
+        A function that is called like tqdm, and writes a line to the log every 10 seconds and to the terminal every minute.
     """
     from agop_dnc.pipeline import costs, provenance
 
-    # Of what libraries allocate while they are imported nothing is garbage; looking for some, then and once more at exit, is
-    # a quarter of the time that importing torch takes.
+    # What libraries allocate while they are imported is never garbage. Collecting it during the import and at exit would take a
+    # quarter of torch's import time.
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
     terminal = os.dup(2)
@@ -57,7 +62,7 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
             provenance.record(snakemake.output, inputs, made_by, SOURCE.parent)
             costs.record(snakemake.log[0])
         except Exception as error:
-            with suppress(OSError):  # the log may be on the disk that is full
+            with suppress(OSError):  # the log may be on the full disk
                 traceback.print_exc()
             reason = _reason(error)
             line = f"Error: {about}: {reason} [log: {snakemake.log[0]}]\n"
@@ -66,14 +71,14 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, and where that is known what to do about it."""
+    """Return what is wrong and, if known, the remedy."""
     from agop_dnc.errors import UserError
 
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; make room and run the same command again"
-    # PyTorch's own error, by its name: not every job imports it. Its first sentence says how much was asked for.
+    # PyTorch's own error is recognised by its name, since not every job imports torch. Its beginning says how much was requested.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         asked = str(error).partition(". GPU")[0]
         return f"the memory is full ({asked}); use a smaller n, or another GPU, or device: cpu"
@@ -81,7 +86,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Lines:
-    """What a bar of progress is written to: whole lines, in the log and more rarely on the terminal."""
+    """A file for a progress bar: whole lines go to the log and, less often, to the terminal."""
 
     def __init__(self, terminal: int, about: str) -> None:
         self._terminal, self._about = terminal, about
@@ -102,14 +107,14 @@ class _Lines:
 def _progress(lines: _Lines, *arguments: Any, **settings: Any) -> Any:
     from tqdm import tqdm
 
-    shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} gone, {remaining} left"}
+    shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} elapsed, {remaining} left"}
     return tqdm(*arguments, file=lines, mininterval=IN_THE_LOG, miniters=1, **(shown | settings))
 
 
 def die_with_parent() -> None:
-    """Have the kernel end this process when Snakemake's job process ends, however it ends (Linux; elsewhere nothing).
+    """Have the kernel kill this process when Snakemake's job process ends, in whatever way (Linux only; elsewhere this does nothing).
 
-    Otherwise the children of a killed Snakemake would go on beside those of its next start.
+    Otherwise the child processes of a killed Snakemake would keep running next to those of its next start.
     """
     if sys.platform == "linux":
         set_parent_death_signal = 1
@@ -118,11 +123,15 @@ def die_with_parent() -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process: wait while another, which a scheduler has not ended yet, still works in it."""
+    """Lock a folder for this process, after waiting for any other process that a scheduler has not yet ended and that still uses it.
+
+    Args:
+        folder: The folder; the lock is a file next to it.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
     held = _locked(lock)
-    # Whoever waited for a lock that its holder has deleted holds nothing: a third process would create the file, and the lock, again.
+    # If the previous holder has deleted the file, this lock is worthless: a third process could create and lock a new one.
     while not _is_at(held, lock):
         held.close()
         held = _locked(lock)
@@ -132,7 +141,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _locked(path: Path) -> Any:
-    file = open(path, "w")  # noqa: SIM115 (closed by who holds it)
+    file = open(path, "w")  # noqa: SIM115 (the caller closes it)
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
 

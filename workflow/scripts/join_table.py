@@ -1,4 +1,4 @@
-"""Join the parts of a table one after another."""
+"""Join the parts of a table, one after another."""
 
 from job import job
 

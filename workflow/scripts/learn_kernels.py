@@ -1,4 +1,4 @@
-"""Climb Theorem 5.4's objective over kernel matrices from several starts, for several problems."""
+"""Maximise Theorem 5.4's objective over kernel matrices, for several problems and from several starts."""
 
 from job import job
 

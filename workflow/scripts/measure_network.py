@@ -1,4 +1,7 @@
-"""Measure a network at every snapshot: neural collapse, the Neural Feature Ansatz, losses, accuracies; at the last, truncations too."""
+"""Measure a network at every snapshot: neural collapse, the Neural Feature Ansatz, losses and accuracies.
+
+At the last snapshot the truncated ablation is measured too.
+"""
 
 from job import job
 

@@ -1,4 +1,4 @@
-"""Run a notebook with a figure's parameters; keep it, as ipynb and HTML, with nothing in it that a second run would change."""
+"""Run a notebook with a figure's parameters, and store it as ipynb and HTML without anything that differs from run to run."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ import tempfile
 from job import SOURCE, job
 
 with job(snakemake), tempfile.TemporaryDirectory() as empty:
-    # The kernel is a process of its own; a user's own start-up file must not change a result.
+    # The kernel is a separate process, whose results must not depend on a user's own start-up file.
     start = SOURCE.parent / "workflow" / "scripts" / "kernel_start.py"
     os.environ |= {"PYTHONPATH": str(SOURCE), "PYTHONSTARTUP": str(start), "IPYTHONDIR": empty}
 

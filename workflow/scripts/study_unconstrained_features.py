@@ -12,7 +12,7 @@ with job(snakemake):
     chosen, columns = snakemake.params.settings, snakemake.params.columns
     select_device("cpu", snakemake.params.threads)
     layers, seeds = chosen["layers"], chosen["seeds"]
-    # The sweep of d2 sets the penalties, and the data of d3 the points per class.
+    # d2's sweep sets the penalties itself, and d3's data determines the points per class.
     penalties = (chosen.get("penalty", 0.0),) * (layers + 1)
     model = Model(chosen.get("classes", 2), chosen.get("per_class", 2), layers, chosen["width"], penalties)
     descent = (chosen.get("learning_rate"), chosen.get("steps"))

@@ -1,4 +1,4 @@
-"""Sum up the Neural Feature Ansatz at the end of training."""
+"""Summarise the Neural Feature Ansatz at the end of training."""
 
 from job import job
 

@@ -1,4 +1,4 @@
-"""Follow the kernel matrices of a Deep RFM, or of an RFM, through its layers."""
+"""Trace the kernel matrices of a Deep RFM or an RFM through its layers."""
 
 from job import job
 

@@ -1,7 +1,7 @@
-"""Train one network; leave its snapshots, the last one apart, and the running loss of every epoch.
+"""Train one network; store its snapshots, its last snapshot separately, and the running loss of every epoch.
 
-Snapshots are made in a state folder that no rule declares, as Snakemake deletes a killed job's outputs; the next try goes on
-from them. They are moved to their place when all are there.
+Snapshots are first written to a state folder that no rule declares, because Snakemake deletes the outputs of a killed job; the next
+attempt resumes from them. They are moved to their destination when training is complete.
 """
 
 from job import alone, die_with_parent, job
@@ -31,7 +31,7 @@ with job(snakemake) as progress:
         prepared.check_convnet(wildcards.dataset, wildcards.architecture, arrays.image_shape)
     training.check_batches(wildcards.architecture, len(x), settings.batch_size)
     network = networks.build(wildcards.architecture, arrays.image_shape, Y.shape[1], seed=seed, **params.network)
-    # A state made with other settings, code or data is another state; those of the same network that nothing needs any more go.
+    # Each combination of settings, code and data has its own state folder. Obsolete ones of this network are removed at the end.
     state = training.state_folder(params.state, params.training, params.network, params.code, arrays)
     done = max(training.snapshots(state), default=0) if state.exists() else 0
     bar = progress(
@@ -40,7 +40,7 @@ with job(snakemake) as progress:
         desc=f"epoch {done} of {settings.epochs}",
         unit=" samples",
         unit_scale=True,
-        bar_format="{desc}, {rate_fmt}, {elapsed} gone, {remaining} left",
+        bar_format="{desc}, {rate_fmt}, {elapsed} elapsed, {remaining} left",
     )
 
     def tell(epoch, loss):

@@ -1,4 +1,4 @@
-"""Write the report's start page with the whole configuration, and the index of a run's rendered notebooks."""
+"""Write the report's start page with the complete configuration, and the index of a run's rendered notebooks."""
 
 from job import job
 

@@ -42,13 +42,13 @@ class Layer:
     agop_sqrt: Tensor
     features: FeatureMap
 
-    def agop_features(self, X: Tensor) -> Tensor:
+    def projected(self, X: Tensor) -> Tensor:
         """X̃ = X M^{1/2} (n×d) of inputs of any norm (n×d), which are normalised first."""
         return normalised(X) @ self.agop_sqrt
 
     def __call__(self, X: Tensor) -> Tensor:
         """σ(X M^{1/2} Wᵀ + b) (n×width) of inputs of any norm (n×d)."""
-        return self.features(self.agop_features(X))
+        return self.features(self.projected(X))
 
 
 def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[tuple[Layer, Tensor, Tensor]]:
@@ -73,9 +73,9 @@ def layers(X: Tensor, Y: Tensor, settings: Settings, seed: int = 0) -> Iterator[
             settings.activation, X.shape[1], settings.width, generator(seed, *purpose), settings.feature_bandwidth
         )
         layer = Layer(predictor, matrix_sqrt(_scaled(M, settings.agop_scale, len(X))), to(drawn, X.device, precision))
-        agop_features = layer.agop_features(X)
-        X = layer.features(agop_features)
-        yield layer, agop_features, X
+        projected = layer.projected(X)
+        X = layer.features(projected)
+        yield layer, projected, X
 
 
 def final_predictor(features: Tensor, Y: Tensor, settings: Settings) -> SpherePredictor:

@@ -1,19 +1,20 @@
-r"""The deep unconstrained features model (DUFM) (Súkeník, Mondelli, Lampert, NeurIPS 2023), where deep neural collapse is the optimum.
+r"""The deep unconstrained features model (DUFM), whose optimum is deep neural collapse (Súkeník, Mondelli, Lampert, NeurIPS 2023).
 
-K classes of n points, N = Kn. Free features H₁ (d×N) and weights W₁ … W_L (d×d, the last K×d):
+There are K classes of n points, N = Kn. The variables are free features H₁ (d×N) and weights W₁ … W_L (d×d, the last K×d):
 
     minimise (1/2N)‖W_L σ(W_{L−1} … σ(W₁H₁)) − Y‖²_F + Σ_l (λ_l/2)‖W_l‖²_F + (λ_H/2)‖H₁‖²_F,   σ = ReLU, Y = I_K ⊗ 1ₙᵀ.
 
-*The collapsed solution.* Let every class be a point, the class means orthogonal, non-negative after each σ, and each weight
-carry the K directions of its input to those of its output, with singular value s_l; features have norm η. Each class is then a
-chain of numbers with output a = s_L … s₁η, the fit costs (a − 1)²/2 and the penalties (K/2)(Σ_l λ_l s_l² + nλ_H η²). For given a
-the arithmetic mean of those L + 1 terms is least where they are all equal, their geometric mean:
+*The collapsed solution.* Let all points of a class coincide, let the class means be orthogonal and, after each σ, non-negative,
+and let each weight map the K directions of its input to those of its output with singular value s_l; let features have norm η.
+Each class is then a chain of numbers with output a = s_L … s₁η; the fit costs (a − 1)²/2 and the penalties
+(K/2)(Σ_l λ_l s_l² + nλ_H η²). For fixed a the product of these L + 1 terms is fixed, so their arithmetic mean is least when they
+are all equal to their geometric mean:
 
     F(a) = (a − 1)²/2 + (K/2)(L + 1) c a^{2/(L+1)},   c = (nλ_H λ₁ ⋯ λ_L)^{1/(L+1)}.
 
-All zeros cost 1/2. F reaches below 1/2 where c < ((L − 1)/L)^{(L−1)/(L+1)}/(KL): from F(a) = 1/2 and F′(a) = 0 together,
-a = (L − 1)/L. For K = 2 that is nλ_H λ₁ ⋯ λ_L < (L − 1)^{L−1}/(2^{L+1} L^{2L}), and the better of the two is the global optimum
-(their Theorem 3). For more classes it is not, from some depth on (Súkeník, Lampert, Mondelli, NeurIPS 2024).
+All zeros cost 1/2. F falls below 1/2 if c < ((L − 1)/L)^{(L−1)/(L+1)}/(KL): F(a) = 1/2 and F′(a) = 0 together give
+a = (L − 1)/L. For K = 2 this is nλ_H λ₁ ⋯ λ_L < (L − 1)^{L−1}/(2^{L+1} L^{2L}), and the better of the two solutions is the global
+optimum (their Theorem 3). For more classes it is not, from some depth on (Súkeník, Lampert, Mondelli, NeurIPS 2024).
 """
 
 from __future__ import annotations
@@ -30,13 +31,24 @@ from torch import Tensor
 from ..collapse.metrics import scatter
 from ..randomness import generator
 
-# H₁ (…×d×N) and then W₁, …, W_L, all with the same leading dimensions: one for each of several starts, or none.
+# H₁ (…×d×N), then W₁, …, W_L. All share the leading dimension, which counts several starts, or have none.
 Parameters = list[Tensor]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A DUFM: K classes, n points per_class, L layers of the given width d, and the penalties λ_H, λ₁, …, λ_L."""
+    """A DUFM and its data.
+
+    Attributes:
+        classes: The number of classes K.
+        per_class: Points per class n.
+        layers: The number of layers L.
+        width: The width d of features and layers, at least K.
+        penalties: λ_H, λ₁, …, λ_L.
+
+    Raises:
+        ValueError: If the number of penalties is not L + 1, or the width is less than K.
+    """
 
     classes: int
     per_class: int
@@ -50,52 +62,74 @@ class Model:
                 f"{self.layers} layers need {self.layers + 1} penalties (λ_H, λ₁, …), not {self.penalties}"
             )
         if self.width < self.classes:
-            raise ValueError(f"{self.classes} orthogonal class means need a width of as many, not {self.width}")
+            raise ValueError(
+                f"{self.classes} orthogonal class means need a width of at least {self.classes}, not {self.width}"
+            )
 
     @property
     def labels(self) -> Tensor:
-        """0 … K−1, each n times (N)."""
+        """Return the labels 0 … K−1, each n times, shape (N,)."""
         return torch.arange(self.classes).repeat_interleave(self.per_class)
 
     @property
     def targets(self) -> Tensor:
-        """Y = I_K ⊗ 1ₙᵀ (K×N)."""
+        """Return Y = I_K ⊗ 1ₙᵀ, shape (K, N)."""
         return torch.eye(self.classes, dtype=torch.float64).repeat_interleave(self.per_class, dim=1)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """Of H₁, W₁, …, W_L."""
+        """Return the shapes of H₁, W₁, …, W_L."""
         d = self.width
         return [(d, self.classes * self.per_class), *[(d, d)] * (self.layers - 1), (self.classes, d)]
 
     @property
     def strength(self) -> float:
-        """nλ_H λ₁ ⋯ λ_L, all that the optimum depends on beside K and L."""
+        """Return nλ_H λ₁ ⋯ λ_L, the only quantity besides K and L that the optimum depends on."""
         return self.per_class * float(np.prod(self.penalties))
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """The loss of the better of collapse and nothing, and the output scale a there (0 for nothing)."""
+    """The better of the collapsed solution and all zeros.
+
+    Attributes:
+        loss: Its loss.
+        scale: Its output scale a; 0 for all zeros.
+    """
 
     loss: float
     scale: float
 
     @property
     def collapsed(self) -> bool:
-        """Whether the better of the two is collapse."""
+        """Return whether the collapsed solution is the better one."""
         return self.scale > 0
 
 
 def collapsed_loss(scale: float, model: Model) -> float:
-    """F(a) for the output scale a."""
+    """Return F(a), the least loss of a collapsed solution with output scale a.
+
+    Args:
+        scale: The output scale a.
+        model: The model.
+
+    Returns:
+        F(a).
+    """
     L, K = model.layers, model.classes
     c = model.strength ** (1 / (L + 1))
     return float((scale - 1) ** 2 / 2 + K / 2 * (L + 1) * c * scale ** (2 / (L + 1)))
 
 
 def threshold(layers: int, classes: int = 2) -> float:
-    """The nλ_H λ₁ ⋯ λ_L above which all zeros cost less than collapse: ((L − 1)/L)^{L−1}/(KL)^{L+1}.
+    """Return the value of nλ_H λ₁ ⋯ λ_L above which all zeros cost less than collapse: ((L − 1)/L)^{L−1}/(KL)^{L+1}.
+
+    Args:
+        layers: The number of layers L.
+        classes: The number of classes K.
+
+    Returns:
+        The threshold.
 
     >>> threshold(3) == 2**2 / (2**4 * 3**6)
     True
@@ -105,10 +139,16 @@ def threshold(layers: int, classes: int = 2) -> float:
 
 
 def collapsed_minimum(model: Model) -> Optimum | None:
-    """The local minimum of F at a > 0, or None where F only rises.
+    """Return the local minimum of F at some a > 0.
 
-    F′(a) = a − 1 + Kc a^{(1−L)/(1+L)} is convex; where it has zeros, the larger is the minimum and lies right of its own least
-    value, at a = (Kc(L − 1)/(L + 1))^{(L+1)/2L}.
+    F′(a) = a − 1 + Kc a^{(1−L)/(1+L)} is convex. If it has zeros, the larger one is the minimum of F and lies to the right of the
+    point a = (Kc(L − 1)/(L + 1))^{(L+1)/2L} at which F′ is least.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The minimum, or None if F only increases.
     """
     L = model.layers
     cost = model.classes * model.strength ** (1 / (L + 1))
@@ -126,13 +166,22 @@ def collapsed_minimum(model: Model) -> Optimum | None:
 
 
 def optimum(model: Model) -> Optimum:
-    """The better of collapse and all zeros: min(1/2, min_a F(a)), for two classes the global optimum."""
+    """Return the better of collapse and all zeros, min(1/2, min_a F(a)): for two classes the global optimum."""
     best, nothing = collapsed_minimum(model), Optimum(0.5, 0.0)
     return best if best is not None and best.loss < nothing.loss else nothing
 
 
 def loss_and_gradients(parameters: Parameters, Y: Tensor, penalties: tuple[float, ...]) -> tuple[Tensor, Parameters]:
-    """The loss (one number for each start) and its gradients; targets Y (K×N)."""
+    """Return the loss and its gradients.
+
+    Args:
+        parameters: H₁ and W₁, …, W_L, for one start or, with a leading dimension, for several.
+        Y: Targets, shape (K, N).
+        penalties: λ_H, λ₁, …, λ_L.
+
+    Returns:
+        The loss, one number per start, and its gradients, which have the parameters' shapes.
+    """
     H, *W = parameters
     N = Y.shape[1]
     inputs = [H]
@@ -153,7 +202,16 @@ def loss_and_gradients(parameters: Parameters, Y: Tensor, penalties: tuple[float
 
 
 def random_start(model: Model, seed: int, scale: float = 1.0) -> Parameters:
-    """Entries drawn from N(0, scale²/d)."""
+    """Draw parameters with entries from N(0, scale²/d).
+
+    Args:
+        model: The model.
+        seed: Seed of the draw.
+        scale: The factor of the standard deviation.
+
+    Returns:
+        The parameters H₁, W₁, …, W_L.
+    """
     drawn = generator(seed, "unconstrained features", model.classes, model.layers)
     return [
         torch.randn(shape, dtype=torch.float64, generator=drawn) * (scale * model.width**-0.5) for shape in model.shapes
@@ -161,9 +219,16 @@ def random_start(model: Model, seed: int, scale: float = 1.0) -> Parameters:
 
 
 def collapsed_start(model: Model, scale: float) -> Parameters:
-    """The collapsed solution with output scale a = `scale`: balanced, on the first K coordinates of every layer.
+    """Return the balanced collapsed solution with output scale a = `scale`, on the first K coordinates of every layer.
 
-    The L + 1 terms of the penalty are equal there: λ_l s_l² = nλ_H η² = c a^{2/(L+1)}.
+    The L + 1 terms of its penalty are equal: λ_l s_l² = nλ_H η² = c a^{2/(L+1)}.
+
+    Args:
+        model: The model.
+        scale: The output scale a.
+
+    Returns:
+        The parameters H₁, W₁, …, W_L.
     """
     share = (model.strength * scale**2) ** (1 / (model.layers + 1))
     values = [torch.zeros(shape, dtype=torch.float64) for shape in model.shapes]
@@ -174,14 +239,24 @@ def collapsed_start(model: Model, scale: float) -> Parameters:
 
 
 def stack(starts: list[Parameters]) -> Parameters:
-    """Several starts as one, to descend together."""
+    """Stack several starts along a leading dimension, so that they can descend together."""
     return [torch.stack(parts) for parts in zip(*starts, strict=True)]
 
 
 def descend(
     parameters: Parameters, model: Model, rate: float, record: list[int]
 ) -> Iterator[tuple[int, Tensor, Parameters]]:
-    """Full gradient descent with step size `rate`, yielding (step, loss, parameters) at the steps of `record`, in rising order."""
+    """Run gradient descent on the full loss.
+
+    Args:
+        parameters: The start, or several stacked ones.
+        model: The model.
+        rate: The step size.
+        record: The steps to yield, in ascending order.
+
+    Yields:
+        The step, the loss (one number per start) and the parameters at that step.
+    """
     Y = model.targets
     for step in range(record[-1] + 1):
         loss, gradients = loss_and_gradients(parameters, Y, model.penalties)
@@ -191,7 +266,17 @@ def descend(
 
 
 def polish(parameters: Parameters, model: Model, iterations: int = 3000, fixed: int = 0) -> tuple[float, Parameters]:
-    """L-BFGS from one start: the loss found and where. The first `fixed` parameters are kept as they are."""
+    """Minimise the loss from one start by L-BFGS.
+
+    Args:
+        parameters: The start.
+        model: The model.
+        iterations: The most iterations to make.
+        fixed: How many of the parameters, from the first on, keep their values.
+
+    Returns:
+        The loss reached and the parameters there.
+    """
     Y, sizes = model.targets, [values.numel() for values in parameters]
 
     def unpacked(x: np.ndarray[Any, Any]) -> Parameters:
@@ -213,7 +298,14 @@ def polish(parameters: Parameters, model: Model, iterations: int = 3000, fixed: 
 
 
 def layer_inputs(parameters: Parameters) -> tuple[list[Tensor], list[Tensor]]:
-    """Inputs of the L layers after σ (H₁ itself first; d×N), and before it (H₁ again first), of one start."""
+    """Return the inputs of the L layers, each d×N, of one start.
+
+    Args:
+        parameters: H₁, W₁, …, W_L without a leading dimension.
+
+    Returns:
+        The inputs after σ and those before it; both lists begin with H₁ itself.
+    """
     H, *W = parameters
     after, before = [H], [H]
     for weight in W[:-1]:
@@ -223,11 +315,24 @@ def layer_inputs(parameters: Parameters) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def collapse(parameters: Parameters, y: Tensor) -> Iterator[dict[str, float | int | str]]:
-    """Rows layer, metric, value of one start: deep neural collapse at the input of every layer 1 … L, for labels y (N).
+    """Measure deep neural collapse at the input of every layer 1 … L, of one start.
 
-    `dnc1` = tr Σ_W/tr Σ_B; `dnc2`, the condition number of the class means (K×d) after σ, 1 where they are orthogonal with equal
-    norms, and `dnc2_before`, of those before it; `dnc3`, the share of the layer's ‖W‖²_F in rows that do not point along a
-    class mean: 1 − Σ_r ‖w_r‖² max_c |cos(w_r, μ_c)| / ‖W‖²_F. NaN where there is nothing.
+    The metrics are:
+
+    - `dnc1`: tr Σ_W/tr Σ_B;
+    - `dnc2`: the condition number of the class means (K×d) after σ, which is 1 if they are orthogonal with equal norms;
+    - `dnc2_before`: the same condition number before σ;
+    - `dnc3`: the share of the layer's ‖W‖²_F in rows that do not point along a class mean,
+      1 − Σ_r ‖w_r‖² max_c |cos(w_r, μ_c)| / ‖W‖²_F.
+
+    A metric is NaN if its denominator is zero.
+
+    Args:
+        parameters: H₁, W₁, …, W_L without a leading dimension.
+        y: Labels, shape (N,).
+
+    Yields:
+        Rows with the columns layer, metric and value.
     """
     after, before = layer_inputs(parameters)
     for layer, (points, unrectified, weight) in enumerate(zip(after, before, parameters[1:], strict=True), start=1):
@@ -247,7 +352,15 @@ def collapse(parameters: Parameters, y: Tensor) -> Iterator[dict[str, float | in
 
 
 def rank(matrix: Tensor, share: float = 1e-2) -> int:
-    """Singular values above a share of the largest; 0 for a matrix that has all but vanished (norm below 1e-4)."""
+    """Return the number of singular values above a share of the largest.
+
+    Args:
+        matrix: Any matrix.
+        share: The share of the largest singular value that counts.
+
+    Returns:
+        The rank; 0 for a matrix that has all but vanished (spectral norm below 1e-4).
+    """
     values = torch.linalg.svdvals(matrix)
     return int((values > share * values[0]).sum()) if float(values[0]) > 1e-4 else 0
 

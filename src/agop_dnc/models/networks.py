@@ -1,4 +1,4 @@
-"""The paper's networks: a backbone and a head of linear layers without biases (paper, Section 6, Appendix D)."""
+"""Build the paper's networks: a backbone and a head of linear layers without biases (paper, Section 6, Appendix D)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ ARCHITECTURES = ("mlp", "resnet18", "vgg11")
 
 
 class Network(nn.Module):
-    """f(x) = head(backbone(x)), x of shape (N, C, H, W).
+    """A network f(x) = head(backbone(x)) for images x of shape (N, C, H, W).
 
-    backbone: what comes before the linear layers; for the MLP it flattens. head: Linear, ReLU, …, Linear; its last layer is the
-    readout, the others are the hidden layers.
+    Attributes:
+        backbone: Everything before the linear layers; for the MLP it only flattens.
+        head: Linear, ReLU, …, Linear. The last layer is the readout, the others are the hidden layers.
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Sequential) -> None:
@@ -27,15 +28,15 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (N×K)."""
+        """Return the outputs, shape (N, K), for images of shape (N, C, H, W)."""
         output: Tensor = self.head(self.backbone(x))
         return output
 
 
 class AveragePool(nn.Module):
-    """Means over size×size bins that cover an image as evenly as they can, by rows and by columns.
+    """Average pooling over size×size bins that divide the rows and the columns of an image as evenly as possible.
 
-    The same as AdaptiveAvgPool2d(size), whose gradient PyTorch has on a GPU only in a form that is not deterministic.
+    Equal to AdaptiveAvgPool2d(size), whose gradient in PyTorch is not deterministic on a GPU.
     """
 
     def __init__(self, size: int) -> None:
@@ -43,7 +44,7 @@ class AveragePool(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, size, size)."""
+        """Return the bins' means, shape (N, C, size, size), of images of shape (N, C, H, W)."""
         if x.shape[-2:] == (self.size, self.size):
             return x
         rows = torch.stack([x[:, :, some].mean(2) for some in self._bins(x.shape[2])], 2)
@@ -61,16 +62,30 @@ def build(
     seed: int = 0,
     **settings: Any,
 ) -> Network:
-    """An untrained network, `mlp`, `resnet18` or `vgg11`, for images of shape (channels, height, width).
+    """Build an untrained network for images of the given shape.
 
-    Hidden layers are Xavier-uniform with gain `init_scale`; in the convnets all but the head's first, and everywhere but in
-    the readout, which keep PyTorch's default. The backbones are torchvision's, with its initialisation, also of the
-    convolution that takes the data's channels. Raises UserError for images that are too small.
+    Hidden layers are initialised Xavier-uniform with gain `init_scale`, except the first layer of a convnet's head; that layer and
+    every readout keep PyTorch's default. The backbones are torchvision's with its initialisation, which is also used for the first
+    convolution, resized to the data's channels.
+
+    Args:
+        architecture: `mlp`, `resnet18` or `vgg11`.
+        image_shape: Channels, height and width.
+        classes: The number of outputs K.
+        seed: Seed of the weights.
+        **settings: Fields of :class:`.NetworkSettings`.
+
+    Returns:
+        The network, in training mode.
+
+    Raises:
+        ValueError: If the architecture is unknown.
+        UserError: If the images are too small for the architecture.
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(ARCHITECTURES)}")
     chosen = NetworkSettings(**settings)
-    # PyTorch's layers draw from the global generator, which is put back as it was.
+    # PyTorch's layers draw from the global generator, whose state is restored afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, "network", architecture).initial_seed())
         backbone, inputs = _BACKBONES[architecture](*image_shape)
@@ -83,12 +98,12 @@ def build(
 
 
 def hidden_linear_layers(head: nn.Sequential) -> list[nn.Linear]:
-    """The head's hidden linear layers, first to last: all but the readout."""
+    """Return the head's hidden linear layers, first to last: all but the readout."""
     return [layer for layer in head if isinstance(layer, nn.Linear)][:-1]
 
 
 def hidden_names(network: Network) -> list[str]:
-    """The names in the network of the head's hidden linear layers."""
+    """Return the names within the network of the head's hidden linear layers, first to last."""
     hidden = hidden_linear_layers(network.head)
     return [name for name, layer in network.named_modules() if any(layer is one for one in hidden)]
 
@@ -104,7 +119,7 @@ def _mlp(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
     return nn.Flatten(), channels * height * width
 
 
-# torchvision is imported where it is used: it costs seconds, which an MLP's job need not pay.
+# Importing torchvision takes seconds, which jobs with an MLP do not need to spend.
 def _resnet18(channels: int, height: int, width: int) -> tuple[nn.Module, int]:
     import torchvision
 
@@ -138,6 +153,6 @@ def _check_images(network: Network, architecture: str, image_shape: tuple[int, i
     except RuntimeError as error:
         shape = "×".join(map(str, image_shape[1:]))
         raise UserError(
-            f"images of {shape} are too small for {architecture}; leave it out of the dataset's studies"
+            f"images of {shape} are too small for {architecture}; use larger images, or do not train {architecture} on them"
         ) from error
     network.train()

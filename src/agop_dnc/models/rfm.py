@@ -210,16 +210,10 @@ def peak_bytes(n: int, d: int, outputs: int, precision: str) -> int:
     """Return the peak memory of fitting an RFM to n points in d dimensions, above that of the data.
 
     Two n×n buffers (distances with the kernel matrix, or slopes with their product), the points X M^{1/2} of two iterates, their float64 copy
-    and one output's gradients, coefficients, some matrices as large as M, and chunks.
+    and one output's gradients, coefficients, some matrices as large as M, and a chunk of rows.
     """
     itemsize = PRECISIONS[precision].itemsize
-    return (
-        2 * n * n * itemsize
-        + n * d * (4 * itemsize + 8)
-        + 4 * n * outputs * itemsize
-        + 10 * d * d * 8
-        + 3 * CHUNK_BYTES
-    )
+    return 2 * n * n * itemsize + n * d * (4 * itemsize + 8) + 4 * n * outputs * itemsize + 10 * d * d * 8 + CHUNK_BYTES
 
 
 def _first(X: Tensor, diagonal: bool, M: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""One step of stochastic gradient descent on the squared error, and on a GPU its recording, to be launched as a whole."""
+"""Take one step of stochastic gradient descent on the squared error; on a GPU, record it and launch it as a whole."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from .networks import Network
 
-# From the indices of a batch's points to the loss before the step.
+# Takes the indices of a batch's points, makes a step, and returns the loss before it.
 Step = Callable[[Tensor], Tensor]
 
 
 class Velocity:
-    """SGD's velocities v ← momentum·v + gradient, one a parameter, held as scale·tensors (no tensors without momentum).
+    """SGD's velocities v ← momentum·v + gradient, one per parameter, stored as scale·tensors (no tensors without momentum).
 
-    On a CPU a step's decay is one number: going through the tensors once more to shrink them costs a tenth of the MLP's step.
-    On a GPU a recorded step has its numbers written in, so that there the tensors shrink and the scale is 1.
+    On a CPU the decay only changes the scale: multiplying all tensors as well would cost a tenth of the MLP's step. On a GPU a
+    recorded step has its numbers fixed, so there the tensors decay and the scale stays 1.
     """
 
     def __init__(self, network: nn.Module, momentum: float) -> None:
@@ -27,19 +27,19 @@ class Velocity:
         self._lazy = all(tensor.device.type == "cpu" for tensor in self.tensors)
 
     def decay(self) -> None:
-        """Let v ← momentum·v."""
+        """Set v ← momentum·v."""
         self.scale *= self._momentum
-        if not self._lazy or self.scale < 1e-3:  # long before gradients / scale overflow
+        if not self._lazy or self.scale < 1e-3:  # long before gradients / scale could overflow
             self.settle()
 
     def settle(self) -> None:
-        """Let the tensors be the velocities themselves."""
+        """Multiply the scale into the tensors, so that they are the velocities themselves."""
         if self.tensors and self.scale != 1:
             torch._foreach_mul_(self.tensors, self.scale)
         self.scale = 1.0
 
     def reset(self) -> None:
-        """Let v ← 0."""
+        """Set v ← 0."""
         if self.tensors:
             torch._foreach_zero_(self.tensors)
         self.scale = 1.0
@@ -48,10 +48,21 @@ class Velocity:
 def stepper(
     network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, learning_rate: float, batch_size: int
 ) -> Step:
-    """A step of SGD on the mean square over batch and outputs, as a function of the batch's indices into x and y.
+    """Return a step of SGD on the mean square over batch and outputs, as a function of the batch's indices into x and y.
 
-    On a GPU a full batch's step is recorded as a CUDA graph: one launch, where the operations' own launches take longer than a
-    batch of 128 does. It computes the same.
+    On a GPU the step for a full batch is recorded as a CUDA graph and computes the same: one launch replaces the operations' own
+    launches, which take longer than a batch of 128 does.
+
+    Args:
+        network: The network, whose parameters a step changes.
+        velocity: Its velocities.
+        x: Images, shape (N, C, H, W), on the network's device.
+        y: Targets, shape (N, K).
+        learning_rate: The step size.
+        batch_size: Points in a full batch.
+
+    Returns:
+        A function that takes indices, shape (batch,), makes the step and returns the loss before it.
     """
     make = linear_stack_step if _is_linear_stack(network) else autograd_step
 
@@ -68,13 +79,21 @@ def stepper(
 
 
 def recorded(step: Step, example: Tensor, state: Sequence[Tensor]) -> Step:
-    """The step as a CUDA graph for batches of the example's length; what it returns is overwritten by the next call.
+    """Record a step as a CUDA graph for batches of the example's length.
 
-    state: the tensors that a step changes, which are left as they were. Warming up and recording take four steps.
+    Warming up and recording take four steps, whose effects are undone.
+
+    Args:
+        step: The step to record.
+        example: Indices of one batch, shape (batch,).
+        state: All tensors that a step changes; their values are restored.
+
+    Returns:
+        The recorded step. The tensor it returns is overwritten by the next call.
     """
     before = [tensor.clone() for tensor in state]
     batch = example.clone()
-    # Libraries make their workspaces and choose their algorithms in the first steps, which must not be recorded.
+    # In the first steps libraries allocate workspaces and choose algorithms, which must not be recorded.
     beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
@@ -97,7 +116,18 @@ def recorded(step: Step, example: Tensor, state: Sequence[Tensor]) -> Step:
 
 
 def autograd_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, learning_rate: float) -> Tensor:
-    """One step of SGD, the velocity having decayed; the loss before it."""
+    """Make one step of SGD with autograd, after the velocity has decayed.
+
+    Args:
+        network: The network, whose parameters are changed.
+        velocity: Its velocities, already decayed.
+        x: A batch of images, shape (batch, C, H, W).
+        y: Targets, shape (batch, K).
+        learning_rate: The step size.
+
+    Returns:
+        The loss before the step, a scalar tensor.
+    """
     parameters: list[Tensor] = list(network.parameters())
     loss = nn.functional.mse_loss(network(x), y)
     gradients = list(torch.autograd.grad(loss, parameters))
@@ -111,11 +141,21 @@ def autograd_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, 
 
 @torch.no_grad()
 def linear_stack_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, learning_rate: float) -> Tensor:
-    """The same step for the MLP, with the backward pass written out.
+    """Make the step of :func:`autograd_step` for the MLP, with the backward pass written out.
 
-    With h_0 = x, h_l = ReLU(h_{l−1} W_lᵀ) and δ the loss's gradient at a layer's pre-activations, W_l's is δ_lᵀ h_{l−1}, which
-    the product adds to the weights (or their velocity) at once; autograd writes it out first and goes through the weights
-    again, which costs a fifth of the time at batches of 128 on a CPU (`make bench`).
+    With h_0 = x, h_l = ReLU(h_{l−1} W_lᵀ) and δ_l the gradient of the loss with respect to layer l's pre-activations, the gradient
+    with respect to W_l is δ_lᵀ h_{l−1}. The product is added directly to the weights (or their velocity). Autograd would store it
+    first and go through the weights again, which takes a fifth of the time for batches of 128 on a CPU (`make bench`).
+
+    Args:
+        network: An MLP, whose weights are changed.
+        velocity: Its velocities, already decayed.
+        x: A batch of images, shape (batch, C, H, W).
+        y: Targets, shape (batch, K).
+        learning_rate: The step size.
+
+    Returns:
+        The loss before the step, a scalar tensor.
     """
     weights = list(network.parameters())
     h = [x.flatten(1)]
@@ -136,11 +176,11 @@ def linear_stack_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tens
 
 
 def _is_linear_stack(network: nn.Module) -> bool:
-    """Whether the network is Flatten, then linear layers without biases with ReLUs between: the MLP."""
+    """Return whether the network is the MLP: Flatten, then linear layers without biases and ReLUs between them."""
     return isinstance(network, Network) and isinstance(network.backbone, nn.Flatten)
 
 
 def _behind_relu(gradient: Tensor, h: Tensor) -> Tensor:
-    """The gradient where h = ReLU(z) > 0, elsewhere 0, in place."""
+    """Set the gradient to 0, in place, wherever h = ReLU(z) is 0."""
     masked: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, h, 0, grad_input=gradient)
     return masked

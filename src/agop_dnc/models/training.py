@@ -1,4 +1,4 @@
-"""Training by SGD on the squared error, in snapshots that a killed job goes on from (paper, Section 6, Appendix D)."""
+"""Train networks by SGD on the squared error, with snapshots from which a killed job resumes (paper, Section 6, Appendix D)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..randomness import generator
 from .settings import TrainingSettings
 from .sgd import Velocity, stepper
 
-# Keys of a snapshot that are the optimiser's rather than the network's.
+# Prefix of a snapshot's keys that belong to the optimiser rather than the network.
 _MOMENTUM = "momentum/"
 
 
@@ -38,12 +38,27 @@ def train(
     progress: Callable[[int, float], None] = lambda epoch, loss: None,
     reset_velocity: bool = False,
 ) -> list[float]:
-    """Train on images x (N, C, H, W) and targets y (N×K) on the network's device; leave a snapshot per measured epoch.
+    """Train a network on its device and leave a snapshot per measured epoch.
 
-    The loss is the mean square over batch and outputs. Each epoch goes through a permutation drawn for (seed, epoch), so
-    that the snapshots in `folder` hold all that is needed: if there are any, training goes on from the last whole one and
-    ends with the same bytes as if it had never stopped. `progress` is called with each epoch and its running loss; those
-    losses, epoch 1 to the last, are returned. Raises UserError where the loss stops being finite.
+    The loss is the mean square over batch and outputs. Each epoch visits the points in a permutation drawn for (seed, epoch), so the
+    snapshots in `folder` hold the complete state: if there are any, training resumes from the last intact one and ends with the same
+    bytes as an uninterrupted run.
+
+    Args:
+        network: The network, whose parameters are changed.
+        x: Images, shape (N, C, H, W), on the network's device.
+        y: Targets, shape (N, K).
+        settings: Epochs, learning rate, momentum, batch size and how often a snapshot is written.
+        seed: Seed of the permutations.
+        folder: Where the snapshots are written and looked for.
+        progress: Called with each finished epoch and its running loss.
+        reset_velocity: Whether the velocities start from zero in every epoch.
+
+    Returns:
+        The running losses of all epochs, from epoch 1 to the last.
+
+    Raises:
+        UserError: If the loss stops being finite.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,15 +90,23 @@ def train(
 
 
 def snapshots(folder: str | Path) -> dict[int, Path]:
-    """The snapshots in a folder by epoch, in order."""
+    """Return the snapshots in a folder by epoch, in ascending order."""
     found = ((re.fullmatch(r"epoch_(\d+)\.safetensors", path.name), path) for path in Path(folder).iterdir())
     return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
 def load_snapshot(network: nn.Module, path: str | Path) -> nn.Module:
-    """Put a snapshot's weights and buffers into the network, which is returned in evaluation mode.
+    """Load a snapshot's weights and buffers into a network.
 
-    Raises UserError for a damaged file.
+    Args:
+        network: A network of the architecture that was trained.
+        path: The snapshot.
+
+    Returns:
+        The same network, in evaluation mode.
+
+    Raises:
+        UserError: If the file is damaged.
     """
     tensors, _ = _read(Path(path))
     network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(_MOMENTUM)})
@@ -91,7 +114,13 @@ def load_snapshot(network: nn.Module, path: str | Path) -> nn.Module:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short hash of settings and arrays, equal for equal ones: what training state belongs to.
+    """Return a short hash of settings and arrays, to identify the state of a training run.
+
+    Args:
+        *parts: JSON values, or dataclasses of tensors.
+
+    Returns:
+        Sixteen hexadecimal digits, equal for equal parts.
 
     >>> fingerprint({"epochs": 3}) == fingerprint({"epochs": 3}), fingerprint({"epochs": 3}) == fingerprint({"epochs": 4})
     (True, False)
@@ -107,14 +136,14 @@ def fingerprint(*parts: Any) -> str:
 
 
 def state_folder(prefix: str | Path, *parts: Any) -> Path:
-    """Return the folder of a training's state, `<prefix>_<fingerprint of the parts>`."""
+    """Return the folder of a training run's state, `<prefix>_<fingerprint of the parts>`."""
     return Path(f"{prefix}_{fingerprint(*parts)}")
 
 
 def remove_states(prefix: str | Path) -> None:
-    """Remove what trainings with other settings, code or data have left in folders of this prefix.
+    """Remove the states that training runs with other settings, code or data have left in folders with this prefix.
 
-    A folder that another process holds the lock of is left alone.
+    A folder that is locked by another process is left alone.
     """
     prefix = Path(prefix)
     for folder in prefix.parent.glob(f"{prefix.name}_*"):
@@ -123,11 +152,20 @@ def remove_states(prefix: str | Path) -> None:
 
 
 def check_batches(architecture: str, n: int, batch_size: int) -> None:
-    """Raise UserError where a last batch of one point would leave batch normalisation without a variance."""
+    """Check that no batch has a single point, for which batch normalisation has no variance.
+
+    Args:
+        architecture: The network's architecture.
+        n: The number of training points.
+        batch_size: Points per batch.
+
+    Raises:
+        UserError: If the last batch would have one point and the architecture uses batch normalisation.
+    """
     if architecture == "resnet18" and n % batch_size == 1:
         raise UserError(
-            f"{n} points in batches of {batch_size} leave one point for the last, which resnet18's batch normalisation "
-            "cannot take; change n or batch_size by one"
+            f"{n} points in batches of {batch_size} leave a last batch of one point, which resnet18's batch normalisation "
+            "cannot handle; change n or batch_size by one"
         )
 
 
@@ -137,16 +175,16 @@ def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folde
     momentum = {f"{_MOMENTUM}{name}": v for name, v in zip(names, velocity, strict=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (network.state_dict() | momentum).items()}
     path = folder / f"epoch_{len(losses):06}.safetensors"
-    # One entry, as safetensors writes several in no order.
+    # A single entry, because safetensors writes several in arbitrary order.
     state = json.dumps({"losses": losses, "sha256": _checksum(tensors)})
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"state": state})
-        with open(temporary, "rb") as file:  # on disk before it has its name: a snapshot is whole or not there
+        with open(temporary, "rb") as file:  # on disk before it gets its name: no snapshot is incomplete
             os.fsync(file.fileno())
 
 
 def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[float] | None:
-    """Put the last whole snapshot into network and velocity; the losses so far, or None where there is no snapshot."""
+    """Load the last intact snapshot into network and velocity; return the losses so far, or None if there is no snapshot."""
     for path in reversed(snapshots(folder).values()):
         try:
             tensors, losses = _read(path)
@@ -161,7 +199,7 @@ def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[fl
 
 
 def _checksum(tensors: dict[str, Tensor]) -> str:
-    """The SHA-256 of tensors on the CPU, in the order of their names."""
+    """Return the SHA-256 of tensors on the CPU, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -175,7 +213,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], list[float]]:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             state: dict[str, Any] = json.loads(file.metadata()["state"])
         if state["sha256"] != _checksum(tensors):
-            raise ValueError("its checksum is another")
+            raise ValueError("its checksum does not match")
         return tensors, state["losses"]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"snapshot {path} is damaged ({error}); delete its folder and train again") from error

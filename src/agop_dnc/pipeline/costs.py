@@ -1,4 +1,4 @@
-"""What a run's jobs cost: each job's own account of its time and memory, children included."""
+"""Collect the costs of a run's jobs: each job records its own time and memory, including those of its child processes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
 
 
 def memory() -> dict[str, float]:
-    """Return the peak memory of this process, or of the largest of its ended children, and of a GPU, in megabytes (1e6 bytes).
+    """Return peak memory in megabytes (1e6 bytes): that of this process or its largest finished child, and that of a GPU.
 
-    The GPU's is what PyTorch has reserved of it; 0 if none was used.
+    A GPU's peak is what PyTorch has reserved; it is 0 if no GPU was used.
     """
     peak = max(_own_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT)
     torch = sys.modules.get("torch")
@@ -29,7 +29,7 @@ def memory() -> dict[str, float]:
 
 
 def times() -> dict[str, float]:
-    """Return the seconds since this process started, and the processor time that it and its ended children have used."""
+    """Return the seconds since this process started, and the processor time that it and its finished children have used."""
     used = os.times()
     return {
         "seconds": round(time.time() - _started(), 2),
@@ -38,14 +38,21 @@ def times() -> dict[str, float]:
 
 
 def record(log: str | Path) -> None:
-    """Leave this process's account in `costs/….json`, next to the `logs/….log` of its job."""
+    """Write this process's account to `costs/….json`, given the `logs/….log` of its job."""
     write_text(_account(Path(log)), json.dumps(times() | memory()) + "\n")
 
 
 def collect(folder: str | Path) -> pd.DataFrame:
-    """Return a row for every job that left an account in a run's `costs` folder, by rule and job; columns as in COLUMNS.
+    """Collect the accounts of all jobs in a run's `costs` folder, sorted by rule and job.
 
-    For a job that was killed and started again it is the last start. The job that collects is not among them, as it has not ended.
+    A job that was killed and started again is counted from its last start. The job that collects is left out, since it has not
+    finished.
+
+    Args:
+        folder: The `costs` folder.
+
+    Returns:
+        One row per job, with the columns COLUMNS.
     """
     rows = [_row(path, Path(folder)) for path in sorted(Path(folder).rglob("*.json")) if path.stem != "collect_costs"]
     return pd.DataFrame(rows, columns=list(COLUMNS))

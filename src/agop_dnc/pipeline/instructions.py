@@ -1,7 +1,7 @@
-"""The vector instructions that a run's processes use on a CPU: all there are, or AVX2 alone, for equal bytes on more processors.
+"""Limit the vector instructions that a run's processes use on a CPU to AVX2, so that more processors give equal bytes.
 
-Sums in wider vectors are taken in another order, and models carry the difference on. Each numerical library has a switch of its own,
-which it reads once, when it is loaded.
+Wider vectors change the order in which sums are taken, and the models amplify the difference. Every numerical library has its own
+switch, which it reads once, when it is loaded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..errors import UserError
 
-# PyTorch's own loops, its matrix products and decompositions (MKL), its convolutions (oneDNN), SciPy's and NumPy's BLAS, NumPy's loops.
+# In this order: PyTorch's loops, its matrix products and decompositions (MKL), its convolutions (oneDNN), the BLAS of SciPy and
+# NumPy, NumPy's loops.
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "AVX2",
@@ -22,25 +23,29 @@ AVX2 = {
 
 
 def limit(instructions: str) -> None:
-    """Have the processes that this one starts use only these: `native`, what there is, or `avx2`.
+    """Limit the vector instructions of the processes that this process starts.
 
-    Raises UserError where the processor is known not to have them.
+    Args:
+        instructions: `native` for all that the processor has, or `avx2` for these alone.
+
+    Raises:
+        UserError: If the instructions are `avx2` and the processor is known to lack them.
     """
     if instructions == "avx2":
         flags = processor().get("flags", "avx2 fma").split()
         if not {"avx2", "fma"} <= set(flags):
-            raise UserError("instructions is avx2 but this processor has none of them; set instructions: native")
+            raise UserError("instructions is avx2, which this processor lacks; set instructions: native")
         os.environ |= AVX2
 
 
 def family() -> str:
-    """The processor's maker and family, by which equal bytes hold: MKL takes a branch for each maker."""
+    """Return the processor's maker and family, within which bytes are equal: MKL takes different code paths for different makers."""
     known = processor()
     return f"{known.get('vendor_id', 'unknown')} family {known.get('cpu family', 'unknown')}"
 
 
 def processor() -> dict[str, str]:
-    """What Linux says of the first processor (`vendor_id`, `model name`, `flags`, …); empty elsewhere."""
+    """Return what Linux reports about the first processor (`vendor_id`, `model name`, `flags`, …); empty on other systems."""
     try:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:

@@ -1,4 +1,4 @@
-"""Rendering notebooks: run with parameters, then freed of whatever differs from run to run."""
+"""Render notebooks: run them with parameters, then remove everything that differs from run to run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 
 from ..files import write_text
 
-# Code is folded away: a reader comes for the figure.
+# Code is folded: readers come for the figure.
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {% block input_group %}<details class="code"><summary>code</summary>{{ super() }}</details>{% endblock input_group %}
 {% block html_head %}{{ super() }}<style>details.code > summary { color: #777; font-size: 80%; cursor: pointer; }
@@ -24,10 +24,18 @@ _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 
 
 def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Path, html: str | Path) -> None:
-    """Run the notebook `source` with `parameters` in the working directory, and write it as ipynb and as HTML.
+    """Run a notebook with parameters in the working directory, and write the result as ipynb and as HTML.
 
-    Two runs with equal results write equal bytes: no times, ids or versions are left in. The HTML needs no network.
-    Raises papermill's PapermillExecutionError where a cell fails; then nothing is written.
+    Runs with equal results write equal bytes, because times, ids and versions are removed. The HTML needs no network.
+
+    Args:
+        source: The notebook to run.
+        parameters: The values of its parameters.
+        notebook: Where the rendered notebook is written.
+        html: Where its HTML is written.
+
+    Raises:
+        papermill.PapermillExecutionError: If a cell fails; then nothing is written.
     """
     partial = Path(notebook).with_suffix(".partial.ipynb")
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +56,7 @@ def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Pa
 
 
 def mathml(text: str) -> str:
-    """Return Markdown with its LaTeX formulas, $…$ and $$…$$, as MathML, which browsers draw without a network.
+    """Return Markdown with its LaTeX formulas, $…$ and $$…$$, converted to MathML, which browsers draw without a network.
 
     >>> mathml("at $r$")
     'at <math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>r</mi></mrow></math>'
@@ -71,7 +79,7 @@ def _draw_formulas(notebook: nbformat.NotebookNode) -> None:
 
 
 def _forget_the_run(notebook: nbformat.NotebookNode) -> None:
-    """Drop times and versions, number the cells' ids, and keep of their metadata only the tags."""
+    """Remove times and versions, number the cells' ids, and keep only the tags of the cells' metadata."""
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": notebook.metadata.get("kernelspec", {}), "language_info": {"name": "python"}}
     )

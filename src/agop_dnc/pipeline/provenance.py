@@ -1,8 +1,8 @@
-"""Where a run's files come from: a record beside each, and whether it still is what the record says.
+"""Record where a run's files come from, and verify that they still match their records.
 
-A record is `provenance/<name>.json` in the folder of the file: the file's own SHA-256, those of the inputs of the job that made it,
-the job's settings and the whole configuration, the versions, the device, and the commit of the repository. There is no time in
-it: equal runs leave equal records.
+The record of a file is `provenance/<name>.json` in the same folder: the file's own SHA-256, those of the inputs of the job that
+made it, the job's settings and the whole configuration, the versions, the device, and the commit of the repository. It contains
+no times, so equal runs leave equal records.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ PACKAGES = ("agop-dnc", "torch", "torchvision", "numpy", "scipy", "scikit-learn"
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of the files in a folder, but for hidden ones (Snakemake leaves one there)."""
+    """Return the SHA-256 of a file, or of the names and contents of all files in a folder.
+
+    Hidden files in a folder are ignored, since Snakemake leaves one there.
+    """
     path = Path(path)
     if path.is_file():
         with open(path, "rb") as file:
@@ -40,7 +43,7 @@ def sha256(path: str | Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that numbers and pictures depend on, those that are installed."""
+    """Return the versions of Python and of those packages that numbers and pictures depend on and that are installed."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -49,7 +52,14 @@ def versions() -> dict[str, str]:
 
 
 def repository_state(repository: str | Path) -> dict[str, Any]:
-    """The commit that is checked out, and whether tracked files differ from it; both None where there is no repository."""
+    """Return the commit that is checked out and whether tracked files differ from it.
+
+    Args:
+        repository: The folder of the repository.
+
+    Returns:
+        A dictionary with the keys `commit` and `dirty`, both None if there is no git repository.
+    """
     command = ["git", "-C", str(repository)]
     try:
         commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
@@ -60,7 +70,7 @@ def repository_state(repository: str | Path) -> dict[str, Any]:
 
 
 def device_name() -> str:
-    """The GPU if this process has used one, else the processor."""
+    """Return the name of the GPU if this process has used one, otherwise that of the processor."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
@@ -68,7 +78,7 @@ def device_name() -> str:
 
 
 def record_path(path: str | Path) -> Path:
-    """Where a file's record is.
+    """Return the path of a file's record.
 
     >>> record_path("results/default/tables/nfa.csv").as_posix()
     'results/default/tables/provenance/nfa.csv.json'
@@ -78,10 +88,19 @@ def record_path(path: str | Path) -> Path:
 
 
 def checked(inputs: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of each input of a job, all as recorded by the jobs that made them.
+    """Hash a job's inputs and check them against their records.
 
-    One that is not (cut short, damaged on the disk, edited) is put aside, so that the workflow makes it again, and UserError says so.
-    Inputs without a record, as a user's own data, are taken as they are.
+    An input that does not match (truncated, damaged on the disk, or edited) is moved aside, so that the workflow recreates it. Inputs
+    without a record, such as a user's own data, are accepted as they are.
+
+    Args:
+        inputs: The paths of a job's inputs.
+
+    Returns:
+        The SHA-256 of each input by its path.
+
+    Raises:
+        UserError: If an input does not match its record.
     """
     found = {path: sha256(path) for path in sorted(inputs)}
     for path, digest in found.items():
@@ -92,16 +111,22 @@ def checked(inputs: Iterable[str]) -> dict[str, str]:
                 shutil.rmtree(aside)
             os.replace(path, aside)
             raise UserError(
-                f"{path} is not what its job wrote: it was cut short, damaged or edited, and has been put aside as {aside}; "
+                f"{path} is not what its job wrote: it was truncated, damaged or edited, and has been moved to {aside}; "
                 "run the same command again to recreate it"
             )
     return found
 
 
 def record(outputs: Iterable[str], inputs: Mapping[str, str], about: Mapping[str, Any], repository: str | Path) -> None:
-    """Write the record of each output; paths are kept as they are given, those in the repository from there.
+    """Write the record of each output.
 
-    inputs: what :func:`checked` gave. about: what is said of the job beside them: rule, wildcards, params, configuration.
+    Paths are recorded as given, except those inside the repository, which are recorded relative to it.
+
+    Args:
+        outputs: The files or folders that a job wrote.
+        inputs: What :func:`checked` returned for the job.
+        about: Further entries of the record: rule, wildcards, params, configuration.
+        repository: The folder of the repository.
     """
     shared = {
         "inputs": {_portable(path, repository): digest for path, digest in inputs.items()},
@@ -116,11 +141,18 @@ def record(outputs: Iterable[str], inputs: Mapping[str, str], about: Mapping[str
 
 
 def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Path = ".") -> Iterator[tuple[str, str]]:
-    """What is wrong with the recorded files below some folders: pairs of the file's path and a sentence's end.
+    """Find recorded files that no longer match their records.
 
-    A file may be gone, edited since it was made, older than an input that has changed since, or made with other versions than
-    those installed here. Inputs that are no longer there were temporary and are passed over. Paths in records are relative
-    to base, where the run was started, or to the repository.
+    A file may be missing, edited since it was made, older than an input that has changed since, or made with versions other than
+    those installed. Inputs that no longer exist were temporary and are skipped.
+
+    Args:
+        folders: The folders to search for records.
+        repository: The folder of the repository, for paths recorded relative to it.
+        base: The folder the run was started in, for all other relative paths.
+
+    Yields:
+        The path of a file and the end of a sentence that says what is wrong with it.
     """
     here, base = versions(), Path(base)
     known: dict[str, str | None] = {}
@@ -136,7 +168,7 @@ def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Pa
         kept = json.loads(found.read_text(encoding="utf-8"))
         file, recorded = kept["file"], kept["sha256"]
         if now(file) is None and kept.get("folder"):
-            continue  # snapshots, which go once they are measured
+            continue  # snapshots, which are deleted once they are measured
         if now(file) is None:
             yield file, "is gone; run the workflow again to make it"
         elif now(file) != recorded:
@@ -146,11 +178,11 @@ def verify(folders: Iterable[str | Path], repository: str | Path, base: str | Pa
                 yield file, f"has a changed input: {path} is not what it was made from"
         for name, used in kept["versions"].items():
             if here.get(name) != used:
-                yield file, f"has a changed version: it was made with {name} {used}, and here is {here.get(name)}"
+                yield file, f"has a changed version: it was made with {name} {used}, but {here.get(name)} is installed"
 
 
 def _portable(path: str, repository: str | Path) -> str:
-    """A path inside the repository said without where the repository is."""
+    """Return a path inside the repository in a form that does not depend on where the repository is."""
     if Path(path).is_absolute() and Path(path).is_relative_to(Path(repository).resolve()):
         return _REPOSITORY + Path(path).relative_to(Path(repository).resolve()).as_posix()
     return path

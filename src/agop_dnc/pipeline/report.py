@@ -1,4 +1,4 @@
-"""Text of the report's start page and of the notebooks' index, from the verdicts."""
+"""Write the text of the report's start page and of the notebooks' index, starting with the verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import version
 import pandas as pd
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
-# The report centres its first page in the window and so cuts off the top of a long one, out of reach of the scroll bar.
+# The report centres its first page in the window, which moves the top of a long page out of reach of the scroll bar.
 _STYLE = """\
 .. raw:: html
 
@@ -41,16 +41,24 @@ The configuration, with every default filled in
 _HOW = """
 
 Every claim is a rule over the run's tables, with bounds for the 95 % interval over seeds; `claims.html`_ (category Rendered
-notebooks) has the bounds, the reason for each, and the evidence beside each verdict.
+notebooks) has the bounds, the reason for each, and the evidence for each verdict.
 """
 
 
 def start_page(
     verdicts: pd.DataFrame, run: str, datasets: Sequence[str], seeds: Sequence[int], configuration: str
 ) -> str:
-    """The report's first page, as reStructuredText: the table of verdicts first, then what was run and with what.
+    """Return the report's first page as reStructuredText: the table of verdicts, then the settings and versions of the run.
 
-    verdicts: rows of claims.csv with a column `statement`; empty if claims are not judged. configuration: YAML.
+    Args:
+        verdicts: Rows of claims.csv with a column `statement`; empty if claims are not judged.
+        run: The name of the run.
+        datasets: The names of its datasets.
+        seeds: Its seeds.
+        configuration: The configuration as YAML.
+
+    Returns:
+        The page.
     """
     return _START.format(
         verdicts=_grid(verdicts) + _HOW if len(verdicts) else "Claims are not judged in this configuration.",
@@ -64,7 +72,7 @@ def start_page(
 
 
 def versions() -> str:
-    """Python and the packages that numbers depend on.
+    """Return the versions of Python and of the packages that numbers depend on.
 
     >>> versions().startswith("Python 3.")
     True
@@ -73,9 +81,15 @@ def versions() -> str:
 
 
 def index_page(verdicts: pd.DataFrame, notebooks: Mapping[str, str], pictures: Mapping[str, str]) -> str:
-    """The index of a run's rendered notebooks, as HTML: verdicts, then a linked picture for each, in the paper's order.
+    """Return the index of a run's rendered notebooks as HTML: verdicts, then a linked picture per notebook, in the paper's order.
 
-    notebooks: title by notebook file name. pictures: the PNG shown for each notebook's file name, relative to the index.
+    Args:
+        verdicts: Rows of claims.csv with a column `statement`; empty if claims are not judged.
+        notebooks: Each notebook's title by its file name.
+        pictures: The PNG shown for each notebook, relative to the index, by the notebook's file name.
+
+    Returns:
+        The page.
     """
     cards = "\n".join(
         f'<a class="card" href="{html.escape(name)}"><img src="{html.escape(pictures[name])}" alt=""><span>'
@@ -132,7 +146,7 @@ def _html_table(verdicts: pd.DataFrame) -> str:
 
 
 def _grid(verdicts: pd.DataFrame) -> str:
-    """The verdicts as a list-table, which takes cells of any length."""
+    """Return the verdicts as a list-table, whose cells may have any length."""
     lines = [".. list-table:: Did it reproduce?", "   :header-rows: 1", "   :widths: 26 18 14 42", ""]
     cells = [("claim", "where", "verdict", "measured")]
     cells += [(_claim(row), _where(row), f"**{row.verdict}**", str(row.measured)) for _, row in verdicts.iterrows()]

@@ -1,4 +1,4 @@
-"""Tidy tables: one measured number per row, as CSV whose bytes depend on the numbers alone."""
+"""Read and write tidy tables: one measured number per row, as CSV whose bytes depend only on the numbers."""
 
 from __future__ import annotations
 
@@ -14,29 +14,41 @@ Row = dict[str, Any]
 
 
 def write(rows: Iterable[Mapping[str, Any]] | pd.DataFrame, columns: Sequence[str], path: str | Path) -> None:
-    """Write rows as CSV with the given columns; the file is whole or not there.
+    """Write rows as CSV with the given columns, completely or not at all.
 
-    Floats are written with as many digits as bring the same float back.
+    Floats have as many digits as are needed to read the same float back.
+
+    Args:
+        rows: The rows, or a table.
+        columns: The columns, in the order in which they are written.
+        path: The file to write.
 
     Raises:
-        ValueError: If a row lacks a column or has another.
+        ValueError: If the rows have other columns.
     """
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     if len(table) and sorted(table.columns) != sorted(columns):
-        raise ValueError(f"rows have columns {list(table.columns)}, not {list(columns)}")
+        raise ValueError(f"rows have columns {list(table.columns)}; give them {list(columns)}")
     with replacing(path) as temporary:
         table.reindex(columns=list(columns)).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
-    """Return one table, or several of the same columns one after another."""
+    """Return one table, or the rows of several tables with equal columns, one table after another."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    # The default parser of floats is off by a unit in the last place now and then.
+    # The default parser of floats is sometimes off by one unit in the last place.
     return pd.concat([pd.read_csv(path, float_precision="round_trip") for path in paths], ignore_index=True)
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return mean and standard deviation (with n − 1; 0 for one seed) of `value` over seeds, in columns `mean` and `std`.
+    """Return mean and standard deviation (with n − 1; 0 for a single seed) of `value` over seeds, in columns `mean` and `std`.
+
+    Args:
+        table: A table with a column `value`.
+        by: The columns whose values distinguish groups.
+
+    Returns:
+        One row per group, in the table's order.
 
     >>> t = pd.DataFrame({"layer": [1, 1], "seed": [0, 1], "value": [1.0, 3.0]})
     >>> summary(t, ["layer"]).to_dict("records")
@@ -63,17 +75,20 @@ def prediction(
     seed: int = 0,
     kind: str = "value",
 ) -> Row:
-    """Return a row of predictions.csv without its study.
+    """Return a row of predictions.csv, without its study.
 
     Args:
-        quantity: What is predicted.
-        predicted: A value, or with `kind="bound"` a bound.
-        measured: What was found.
-        data: On which data.
-        setting: With which settings, for the reader.
-        layer: Of which layer; 0 for the whole.
-        seed: Of which seed.
-        kind: `value` has a relative error |measured − predicted|/|predicted| (NaN if predicted is 0); a `bound` has none.
+        quantity: The name of the predicted quantity.
+        predicted: The predicted value, or the bound if `kind` is `bound`.
+        measured: The measured value.
+        data: The name of the data.
+        setting: The settings, in words.
+        layer: The layer; 0 for the whole model.
+        seed: The seed.
+        kind: `value`, with the relative error |measured − predicted|/|predicted| (NaN if predicted is 0), or `bound`, without one.
+
+    Returns:
+        The row.
 
     >>> prediction("loss", 2.0, 1.5, data="digits", setting="L = 3")["relative_error"]
     0.25

@@ -19,6 +19,7 @@ NAMES = (
     "networks",
     "feature_kernel",
     "departures",
+    "removals",
     "collapse_iteration",
     "kernel_learning",
     "kernel_trace",

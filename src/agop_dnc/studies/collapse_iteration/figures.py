@@ -1,4 +1,4 @@
-"""Figure T1: Theorem 5.3's iteration against its predictions."""
+"""Draw Figure T1: Theorem 5.3's iteration and its predictions."""
 
 from __future__ import annotations
 
@@ -25,9 +25,16 @@ RATIO = r"$\hat\lambda/\lambda_{map}$"
 
 
 def iteration_figure(curves: pd.DataFrame, classes: Sequence[int], map_ridge: float, caption: str) -> Figure:
-    """Theorem 5.3 (Figure T1), a row per data set: distance to YᵀY against layer for each κ, then floors and rates.
+    """Draw Theorem 5.3's iteration (Figure T1), one row per data set: distance to YᵀY against layer for each κ, floors and rates.
 
-    curves: collapse_iteration.csv. classes: points a class, n, of each data set in the table's order.
+    Args:
+        curves: Rows of collapse_iteration.csv.
+        classes: Points per class, n, of each data set, in the table's order.
+        map_ridge: λ_map.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     names = list(curves.data.unique())
     figure, axes = plt.subplots(
@@ -43,7 +50,7 @@ def iteration_figure(curves: pd.DataFrame, classes: Sequence[int], map_ridge: fl
                 axis.plot(
                     value.index, value, "o-", color=colours[ratio], markersize=2.5, linewidth=1, label=f"{ratio:g}"
                 )
-                after = value.index[value < 0.02 * n]  # the prediction is for the neighbourhood of YᵀY
+                after = value.index[value < 0.02 * n]  # the prediction holds near YᵀY
                 if len(after):
                     fall = value.loc[after[0]] * rate(ridge, map_ridge, n) ** (after - after[0]).to_numpy()
                     ends = floor(kappa(which, ridge, map_ridge, n), ridge, map_ridge, n)
@@ -94,4 +101,4 @@ def _rates(axis: Axes, curves: pd.DataFrame, n: int, map_ridge: float) -> None:
         ratios[asked < 1], asked[asked < 1], ":", color=BLACK, label=r"$1 - \varepsilon$ by the theorem's condition"
     )
     axis.axvspan(map_ridge / sufficient_rate(map_ridge, map_ridge, n), ratios.max(), color="#eeeeee", zorder=0)
-    axis.set(xscale="log", yscale="log", xlabel=RATIO, ylabel="factor a layer", title="the rate")
+    axis.set(xscale="log", yscale="log", xlabel=RATIO, ylabel="factor per layer", title="the rate")

@@ -16,21 +16,43 @@ from .theorem import KAPPAS, collapsed_gram
 
 
 def gaussian_gram(classes: int, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The Gram matrix (N×N) of N = classes × per_class points N(0, I/d) in d = 2N dimensions, and labels (N)."""
+    """Return the Gram matrix and the labels of Gaussian data.
+
+    There are N = classes × per_class points from N(0, I/d) in d = 2N dimensions.
+
+    Args:
+        classes: The number of classes.
+        per_class: Points per class.
+        seed: Seed of the points.
+
+    Returns:
+        The Gram matrix, shape (N, N), and labels, shape (N,).
+    """
     N = classes * per_class
     X = torch.randn(N, 2 * N, dtype=torch.float64, generator=generator(seed, "collapse iteration"))
     return X @ X.T / (2 * N), torch.arange(classes).repeat_interleave(per_class)
 
 
 def dataset_gram(X: Tensor, y: Tensor, per_class: int) -> tuple[Tensor, Tensor]:
-    """The Gram matrix of the first per_class points of each class, divided by their norms, and their labels.
+    """Return the Gram matrix and the labels of the first points of each class, divided by their norms.
 
-    The theorem wants it of full rank: per_class is for the user to choose below d/K. Raises UserError where a class has fewer.
+    The theorem requires a Gram matrix of full rank, so `per_class` has to be below d/K.
+
+    Args:
+        X: Points, shape (N, d).
+        y: Labels, shape (N,).
+        per_class: How many points of each class to take.
+
+    Returns:
+        The Gram matrix, shape (K·per_class, K·per_class), and labels, shape (K·per_class,).
+
+    Raises:
+        UserError: If a class has fewer points.
     """
     counts = torch.bincount(y)
     if int(counts.min()) < per_class:
         raise UserError(
-            f"class {int(counts.argmin())} has {int(counts.min())} points, not the {per_class} of each that are asked for; "
+            f"class {int(counts.argmin())} has {int(counts.min())} points, not the {per_class} that are requested; "
             "lower collapse_iteration.dataset_per_class"
         )
     kept = torch.cat([(y == label).nonzero().flatten()[:per_class] for label in range(int(y.max()) + 1)])
@@ -41,10 +63,21 @@ def dataset_gram(X: Tensor, y: Tensor, per_class: int) -> tuple[Tensor, Tensor]:
 def iteration_rows(
     data: str, A: Tensor, y: Tensor, map_ridge: float, ratios: Iterable[float], depth: int
 ) -> tuple[list[Row], list[Row]]:
-    """Theorem 5.3's iteration from the Gram matrix A (N×N) of points with labels y, for each κ and λ̂ = ratio·λ_map.
+    """Run Theorem 5.3's iteration for each κ and each λ̂ = ratio·λ_map.
 
-    Returns the rows of collapse_iteration.csv (the distance of every layer) and of predictions.csv: the floor that each κ leaves,
-    and with the exact κ the rate, beside the one that the theorem's condition asks for. A κ that is not positive is passed over.
+    Combinations whose κ is not positive are skipped.
+
+    Args:
+        data: The name of the data.
+        A: The Gram matrix of the points, shape (N, N).
+        y: Labels, shape (N,).
+        map_ridge: λ_map.
+        ratios: The values of λ̂/λ_map.
+        depth: The number of layers.
+
+    Returns:
+        The rows of collapse_iteration.csv (the distance at every layer), and those of predictions.csv: the floor that each κ leaves
+        and, for the exact κ, the rate, together with the rate that the theorem's condition requires.
     """
     target, n = collapsed_gram(y), len(y) // (int(y.max()) + 1)
     curves: list[Row] = []

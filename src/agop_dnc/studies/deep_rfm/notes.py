@@ -1,4 +1,4 @@
-"""Captions and short tables of the notebooks on Deep RFMs."""
+"""Write captions and short tables for the notebooks on Deep RFMs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ KERNELS = {"laplace": "Laplace", "gaussian": "Gaussian"}
 
 
 def gram_matrices(path: str | Path) -> dict[int, np.ndarray[Any, Any]]:
-    """Return stored Gram matrices by layer."""
+    """Return the Gram matrices stored in a file, by layer."""
     with np.load(path) as file:
         names = [name for name in file if name.startswith("layer_")]
         return {int(name.removeprefix("layer_")): file[name].astype(np.float32) for name in names}
 
 
 def gram_labels(path: str | Path) -> np.ndarray[Any, Any]:
-    """Return the labels of the samples of stored Gram matrices."""
+    """Return the labels of the samples whose Gram matrices are stored in a file."""
     with np.load(path) as file:
         labels: np.ndarray[Any, Any] = file["labels"]
         return labels
 
 
 def panel_name(lettered: bool, row: int, dataset: str, activation: str) -> str:
-    """Return a Gram row's name: with a letter and the features in Figure 1, whose rows differ in both."""
+    """Return the name of a row of Gram matrices; in Figure 1, whose rows differ in their features too, with a letter and the features."""
     return f"({'AB'[row]}) {title(dataset)}, {ACTIVATIONS[activation]}" if lettered else title(dataset)
 
 
@@ -40,7 +40,17 @@ def caption(
     seeds: Sequence[int],
     settings: Sequence[Mapping[str, Any]],
 ) -> str:
-    """Return what was run: for each (dataset, activation) its points, dimension and classes, the kernel and the features; the seeds."""
+    """Return a caption that states what was run: points, dimension, classes, kernel and features of each panel, and the seeds.
+
+    Args:
+        panels: The pairs (dataset, activation) shown.
+        facts_of: The facts of each dataset.
+        seeds: The seeds.
+        settings: The settings of each panel's Deep RFM.
+
+    Returns:
+        The caption.
+    """
     runs = []
     for (dataset, activation), setting in zip(panels, settings, strict=True):
         fact = facts_of[dataset]
@@ -57,7 +67,15 @@ def caption(
 def gram_summary(
     rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], labels_of: Sequence[np.ndarray[Any, Any]]
 ) -> pd.DataFrame:
-    """Return mean and standard deviation of the cosines drawn, within classes (a sample with itself left out) and between them."""
+    """Return mean and standard deviation of the cosines drawn, within classes (excluding each sample with itself) and between them.
+
+    Args:
+        rows: For each panel its name, and matrices (n×n) by layer.
+        labels_of: The labels (n) of each panel's samples.
+
+    Returns:
+        One row per panel and layer.
+    """
     records = []
     for (name, matrices), labels in zip(rows, labels_of, strict=True):
         same = labels[:, None] == labels
@@ -79,7 +97,14 @@ def gram_summary(
 
 
 def depth_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return NC1 and NC2 per layer, with what was solved: one row per layer."""
+    """Return NC1, NC2, the solver's error and ridge, and the test accuracy, with one row per layer.
+
+    Args:
+        table: Rows of deep_rfm.csv for one dataset and activation.
+
+    Returns:
+        NC1, NC2 and accuracy as means over seeds; error and ridge as the largest values.
+    """
     columns = {
         f"{metric.upper()} {label}": ((table.metric == metric) & (table.component == component), "mean")
         for metric in ("nc1", "nc2")

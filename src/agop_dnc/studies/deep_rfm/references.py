@@ -36,6 +36,7 @@ class Chance(NamedTuple):
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def chance(K: int, d: int, draws: int = DRAWS) -> Chance:
     """Return what K random directions in R^d show, over independent draws from a fixed generator."""
     cosines = random_directions_cosines(K, d, draws)

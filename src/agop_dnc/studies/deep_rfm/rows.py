@@ -13,14 +13,20 @@ from ...data.prepared import Arrays
 from ...kernels.regression import KernelPredictor
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, final_predictor, layers
-from .references import small_class_metrics
+from .references import chance, small_class_metrics
 
-GRAM_POINTS = 1000  # of a stored Gram matrix, at most
+GRAM_POINTS = 1000  # the most points of a stored Gram matrix
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One layer's rows for the table, and the Gram matrices (thinned, by the layer they are shown as) that it gives."""
+    """The measurement of one layer.
+
+    Attributes:
+        layer: The layer, counted from 1.
+        rows: Its rows of deep_rfm.csv.
+        grams: Thinned Gram matrices, by the layer under which they are shown.
+    """
 
     layer: int
     rows: list[dict[str, Any]]
@@ -28,23 +34,33 @@ class Measurement:
 
 
 def gram_points(y: Tensor) -> Tensor:
-    """Indices of the samples of which Gram matrices are kept: at most 1,000, evenly spaced within each class."""
+    """Return the indices of the samples whose Gram matrices are kept: at most 1,000, evenly spaced within each class."""
     return thin(y, GRAM_POINTS)
 
 
 def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable[int] = ()) -> Iterator[Measurement]:
-    """Fit a Deep RFM to a dataset and measure every layer as it is done (paper, Figures 1, 3 to 6).
+    """Fit a Deep RFM to a dataset and measure every layer as soon as it is fitted (paper, Figures 1, 3 to 6).
 
-    Yields one measurement a layer, 1 … L, and one for L + 1, which holds only the final predictor's. Rows have the columns
-    layer, component (`x`, the normalised input; `agop`, x M^{1/2}; `features`, σ(x M^{1/2} Wᵀ + b)), metric, value.
-    `gram_layers` counts as the paper does: layer 1 shows X, layer l > 1 shows X̃ = X M^{1/2} of layer l − 1.
+    Rows have the columns layer, component, metric and value. The components are `x`, the normalised input x; `agop`, x M^{1/2}; and
+    `features`, σ(x M^{1/2} Wᵀ + b).
+
+    Args:
+        arrays: The training points (N×d) with their labels (N), and the test points.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+        gram_layers: Layers whose Gram matrices are kept, counted as in the paper: layer 1 shows X, and layer l > 1 shows
+            X̃ = X M^{1/2} of layer l − 1.
+
+    Yields:
+        One measurement per layer 1 … L, and one for L + 1 with only the final predictor's rows.
     """
     y, Y = arrays.y_train, signed_one_hot(arrays.y_train)
+    K = Y.shape[1]
     X_test = arrays.x_test.to(PRECISIONS[settings.precision])
     kept = gram_points(y)
     features = arrays.x_train
-    for index, (layer, agop_features, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
-        components = {"x": layer.predictor.X, "agop": agop_features, "features": features}
+    for index, (layer, projected, features) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
+        components = {"x": layer.predictor.X, "agop": projected, "features": features}
         rows = _predictor_rows(index, layer.predictor, X_test, arrays.y_test) + [
             _row(index, component, metric, value)
             for component, points in components.items()
@@ -52,9 +68,10 @@ def measure(arrays: Arrays, settings: Settings, seed: int, gram_layers: Iterable
         ]
         rows += [
             _row(index, "agop", metric, value)
-            for metric, value in (gram_deviation(agop_features, y) | small_class_metrics(agop_features, y)).items()
+            for metric, value in (gram_deviation(projected, y) | small_class_metrics(projected, y)).items()
         ]
-        shown = {1: layer.predictor.X, 2: agop_features} if index == 1 else {index + 1: agop_features}
+        rows.append(_row(index, "agop", "nc2_random", chance(K, projected.shape[1]).nc2_median))
+        shown = {1: layer.predictor.X, 2: projected} if index == 1 else {index + 1: projected}
         grams = {i: centred_gram(points, y, kept) for i, points in shown.items() if i in gram_layers}
         X_test = layer(X_test)
         yield Measurement(index, rows, grams)

@@ -1,9 +1,9 @@
-r"""What the released code does otherwise than the paper, each measured by switching only that.
+r"""What the released code does differently from the paper, measured one departure at a time.
 
-A departure is measured, by one of the functions in :mod:`.departure_runs`, in rows with the columns departure (its number), variant (`paper`,
-`released`, or another that belongs beside them), quantity, step (layer or epoch; 0 where there is none) and value. What the
-paper's definitions give for a Deep RFM is the run's own table, so that only the other variants are computed. The
-conclusion that a departure bears on is a rule on its quantity (:data:`CONCLUSIONS`), asked of every variant alike.
+The functions in :mod:`.rows` measure a departure in rows with the columns departure (its number), variant (`paper`, `released`, or
+a third one of interest), quantity, step (layer or epoch; 0 if there is none) and value. For Deep RFMs, the paper's variant is the
+run's own table, so only the other variants are computed. The conclusion that a departure bears on is a rule for its quantity
+(:data:`CONCLUSIONS`), which is applied to every variant alike.
 """
 
 from __future__ import annotations
@@ -19,39 +19,52 @@ COLUMNS = ["dataset", "departure", "variant", "quantity", "step", "value"]
 
 @dataclass(frozen=True)
 class Departure:
-    """What the paper says, what the released code does, and which conclusion both are asked for."""
+    """A difference between the paper and the released code.
+
+    Attributes:
+        number: Its number.
+        title: What differs.
+        paper: What the paper says.
+        released: What the released code does.
+        asked: The key in CONCLUSIONS of the conclusion it bears on; empty if nothing can be measured.
+    """
 
     number: int
     title: str
     paper: str
     released: str
-    asked: str = ""  # a key of CONCLUSIONS
+    asked: str = ""
 
 
 DEPARTURES = {
     departure.number: departure
     for departure in (
-        Departure(1, "Scale of NC1", "Σ_W divided by N", "by K·N: every NC1 is K times smaller, and no slope changes", "falls"),
+        Departure(1, "Scale of NC1", "Σ_W divided by N", "divided by K·N: every NC1 is K times smaller, slopes are the same", "falls"),
         Departure(2, "Ridge of the solver", "0", "1e-3", "falls"),
         Departure(3, "Precision and distances", "exact", "float32, distances from ‖x‖² + ‖z‖² − 2xᵀz", "falls"),
         Departure(4, "Form of NC2", "Frobenius norm of the difference", "mean of its squared entries", "falls"),
-        Departure(5, "Number of cosine features", "4,096 (here the configured width)", "as many as the inputs have dimensions; bandwidth 0.1 in a comment", "falls"),
-        Departure(6, "Length of training", "as many epochs as said, first measured untrained", "one epoch more, first measured after one", "falls"),
+        Departure(5, "Number of cosine features", "4,096 (here the configured width)", "as many as the inputs have dimensions; a comment says bandwidth 0.1", "falls"),
+        Departure(6, "Length of training", "as many epochs as stated, first measured untrained", "one epoch more, first measured after one epoch", "falls"),
         Departure(7, "Averaging Deep RFM over seeds", "mean over seeds", "the script does not parse, and would plot NC2 as NC1"),
-        Departure(8, "Scale of the AGOP, cosine features", "mean over points (Section 3.2), sum (Algorithm 1)", "largest entry 1", "falls"),
-        Departure(9, "Momentum", "carried over epochs", "from zero in every epoch", "small"),
-        Departure(10, "Test points and training loss", "standardised with training statistics; loss of the epoch's end", "with their own; running mean", "accurate"),
+        Departure(8, "Scale of the AGOP, cosine features", "mean over points (Section 3.2), sum over points (Algorithm 1)", "scaled to a largest entry of 1", "falls"),
+        Departure(9, "Momentum", "carried over from epoch to epoch", "reset to zero in every epoch", "small"),
+        Departure(10, "Test points and training loss", "standardised with training statistics; loss at the end of the epoch", "standardised with their own statistics; running mean of the loss", "accurate"),
         Departure(11, "Centre of the Gram matrices", "mean of the class means", "mean of the samples", "alike"),
-        Departure(12, "Convolution for the data's channels", "initialised like the others", "PyTorch's default initialisation; the VGG's has no bias", "small"),
-        Departure(13, "κ in Section 5.1", "1 − 2λ̂(1 + 1/λ_map), as printed", "not used; beside it what Lemma C.2 gives, to first order and exactly", "converges"),
+        Departure(12, "Convolution for the data's channels", "initialised like the other convolutions", "PyTorch's default initialisation; without a bias in the VGG", "small"),
+        Departure(13, "κ in Section 5.1", "1 − 2λ̂(1 + 1/λ_map), as printed", "not used; compared with what Lemma C.2 gives, to first order and exactly", "converges"),
     )
 }  # fmt: skip
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per dataset, departure, quantity and variant: first and last value, and whether the conclusion holds.
+    """Return the first and the last value of every curve, and whether the conclusion holds for it.
 
-    table: rows of departures.csv. `changes`: whether a variant's conclusion is another than the paper's definition gives.
+    Args:
+        table: Rows of departures.csv.
+
+    Returns:
+        One row per dataset, departure, quantity and variant. `changes` is true if the conclusion for the variant differs from the one
+        for the paper's definition.
     """
     records = []
     for (dataset, number, quantity), rows in table.groupby(["dataset", "departure", "quantity"], sort=False):
@@ -79,10 +92,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records).sort_values(["dataset", "departure"], kind="stable", ignore_index=True)
 
 
-# What a curve, first value to last, must show for a conclusion to hold.
+# Each conclusion in words, and as a test of a curve from its first value to its last.
 CONCLUSIONS: dict[str, tuple[str, Callable[[list[float]], bool]]] = {
     "falls": ("falls tenfold from first to last", lambda curve: curve[-1] <= curve[0] / 10),
-    "small": ("ends below 1: classes farther apart than wide", lambda curve: curve[-1] < 1),
+    "small": ("ends below 1: classes are farther apart than they are wide", lambda curve: curve[-1] < 1),
     "accurate": ("above 0.9", lambda curve: curve[-1] > 0.9),
     "fitted": ("below 0.1", lambda curve: curve[-1] < 0.1),
     "alike": ("below 0.1: a twentieth of the colour scale", lambda curve: curve[-1] < 0.1),
@@ -91,9 +104,13 @@ CONCLUSIONS: dict[str, tuple[str, Callable[[list[float]], bool]]] = {
 
 
 def answers(summarised: pd.DataFrame) -> pd.DataFrame:
-    """For each departure whether the paper's conclusion changes: columns number, what, paper, released, conclusion.
+    """Return whether each departure changes the paper's conclusion.
 
-    summarised: what :func:`summary` gives for one dataset.
+    Args:
+        summarised: What :func:`summary` returned, for one dataset.
+
+    Returns:
+        One row per departure, with its number, title, both definitions and the answer.
     """
     records = []
     for departure in DEPARTURES.values():

@@ -1,4 +1,4 @@
-"""The figure of the departures: a panel per departure and quantity."""
+"""Draw the figure of the departures."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned
 
 
 def departures_figure(table: pd.DataFrame, titles: Mapping[Any, str], caption: str) -> Figure:
-    """Curves of the departures that have one, a panel per departure and quantity, a curve per variant.
+    """Draw the departures that have curves, one panel per departure and quantity, one curve per variant.
 
-    table: rows of departures.csv of one dataset.
+    Args:
+        table: Rows of departures.csv for one dataset.
+        titles: The title of each departure by its number.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     panels = [
         (number, quantity, rows)

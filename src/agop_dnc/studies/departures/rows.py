@@ -1,4 +1,4 @@
-"""The departures of :mod:`.departures`, measured: each function switches one thing and yields rows."""
+"""Measure the departures of :mod:`.departures`: each function switches one thing and yields rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from ...collapse.metrics import class_means, nc1
 from ...collapse.network import loss_and_accuracy
 from ...data.prepared import Arrays, Dataset
 from ...kernels.agop import kernel_agop, matrix_sqrt
+from ...kernels.blocks import row_chunks
 from ...kernels.features import feature_map, to
-from ...kernels.radial import KERNELS, row_chunks
+from ...kernels.radial import KERNELS
 from ...kernels.regression import fit_predictor, normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, layers
@@ -34,7 +35,15 @@ Row = dict[str, Any]
 
 
 def definition_rows(deep_rfm: pd.DataFrame, K: int) -> Iterator[Row]:
-    """Departures 1 and 4, and what the other Deep RFM departures are compared with, from one seed's rows of deep_rfm.csv."""
+    """Yield departures 1 and 4, and the paper's variant of the other Deep RFM departures.
+
+    Args:
+        deep_rfm: Rows of deep_rfm.csv for one dataset and seed.
+        K: The number of classes.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     agop = deep_rfm[deep_rfm.component == "agop"]
     for activation, rows in agop.groupby("activation", sort=False):
         by_metric = {metric: part.set_index("layer").value for metric, part in rows.groupby("metric")}
@@ -61,7 +70,16 @@ def _row(number: int, variant: str, quantity: str, step: int, value: float) -> R
 
 
 def ridge_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 2 for the run's own kernel, and for the Gaussian one in its first ten layers."""
+    """Yield departure 2, for the run's own kernel and, in its first ten layers, for the Gaussian kernel.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(2, "released", arrays, settings.replace(ridge=RELEASED_RIDGE), seed)
     gaussian = settings.replace(kernel="gaussian", depth=min(10, settings.depth))
     for variant, ridge in (("paper", 0.0), ("released", RELEASED_RIDGE)):
@@ -70,63 +88,119 @@ def ridge_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
 
 
 def precision_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 3: float32 with distances as they are taken here, and with the released code's."""
+    """Yield departure 3: float32 with the distances computed as they are here, and as in the released code.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(3, "float32", arrays, settings.replace(precision="float32"), seed)
     quantity = f"{NC1}, {_named(settings.activation)}"
     released = expanded_deep_rfm(
         arrays.x_train, signed_one_hot(arrays.y_train), settings.replace(precision="float32"), seed
     )
-    for layer, agop_features in enumerate(released, start=1):
-        yield _row(3, "released", quantity, layer, nc1(agop_features, arrays.y_train))
+    for layer, projected in enumerate(released, start=1):
+        yield _row(3, "released", quantity, layer, nc1(projected, arrays.y_train))
 
 
 def width_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 5."""
+    """Yield departure 5: as many random features as the inputs have dimensions.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     yield from _deep_rfm(5, "released", arrays, settings.replace(width=arrays.x_train.shape[1]), seed)
 
 
 def agop_scale_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 8."""
+    """Yield departure 8: the AGOP scaled to a largest entry of 1, and as a sum over points.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     for variant, scale in (("released", "max"), ("Algorithm 1", "sum")):
         yield from _deep_rfm(8, variant, arrays, settings.replace(agop_scale=scale), seed)
 
 
 def _deep_rfm(number: int, variant: str, arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """NC1 of M½X at every layer of a Deep RFM with these settings."""
+    """Yield NC1 of M½X at every layer of a Deep RFM with these settings."""
     fitted = layers(arrays.x_train, signed_one_hot(arrays.y_train), settings, seed)
-    for layer, (_, agop_features, _) in enumerate(fitted, start=1):
-        yield _row(number, variant, f"{NC1}, {_named(settings.activation)}", layer, nc1(agop_features, arrays.y_train))
+    for layer, (_, projected, _) in enumerate(fitted, start=1):
+        yield _row(number, variant, f"{NC1}, {_named(settings.activation)}", layer, nc1(projected, arrays.y_train))
 
 
 def expanded_distances(X: Tensor) -> Tensor:
-    """‖x_i − x_j‖₂ from ‖x‖² + ‖z‖² − 2xᵀz in X's own precision, which cancels for near points: the released code's way."""
+    """Return pairwise distances computed as in the released code, in X's own precision, which cancels for nearby points.
+
+    The distances are ‖x_i − x_j‖₂ = (‖x_i‖² + ‖x_j‖² − 2x_iᵀx_j)^{1/2}.
+
+    Args:
+        X: Points, shape (N, d).
+
+    Returns:
+        Distances, shape (N, N), with a zero diagonal.
+    """
     sizes = X.square().sum(1)
     r = torch.addmm(sizes[:, None] + sizes, X, X.T, alpha=-2.0)
     return r.clamp_(min=0.0).sqrt_().fill_diagonal_(0.0)
 
 
 def expanded_deep_rfm(X: Tensor, Y: Tensor, settings: Settings, seed: int) -> Iterator[Tensor]:
-    """X M½ (N×d) of every layer of a Deep RFM that takes its distances from :func:`expanded_distances`.
+    """Fit a Deep RFM whose distances are computed by :func:`expanded_distances`.
 
-    In all else :func:`.deep_rfm.layers`, with the same random features (agop_scale does not matter to ReLU's NC1 and is
-    `mean` here).
+    Everything else is as in :func:`.deep_rfm.layers`, with the same random features. `agop_scale`, which does not affect ReLU's NC1, is
+    `mean`.
+
+    Args:
+        X: Training points, shape (N, d).
+        Y: Targets, shape (N, K).
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        X M½ of every layer, shape (N, d).
     """
     precision, kernel = PRECISIONS[settings.precision], KERNELS[settings.kernel](settings.bandwidth)
     X, Y = X.to(precision), Y.to(precision)
     for layer in range(1, settings.depth + 1):
         X = normalised(X)
         predictor, r = fit_predictor(kernel, X, Y, settings.ridge, expanded_distances(X))
-        agop_features = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
+        projected = X @ matrix_sqrt(kernel_agop(kernel, X, predictor.alpha, r))
         drawn = generator(seed, "deep_rfm", settings.activation, layer)
         features = feature_map(settings.activation, X.shape[1], settings.width, drawn, settings.feature_bandwidth)
-        X = to(features, X.device, precision)(agop_features)
-        yield agop_features
+        X = to(features, X.device, precision)(projected)
+        yield projected
 
 
 def mlp_rows(
     dataset: Dataset, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
 ) -> Iterator[Row]:
-    """Departures 6, 9 and 10, on the MLP of these settings."""
+    """Yield departures 6, 9 and 10, for an MLP.
+
+    Args:
+        dataset: The dataset, with its test points.
+        training: The settings of the training.
+        network: The settings of the MLP.
+        seed: Seed of weights and batches.
+        folder: Where snapshots are kept while the MLPs are trained.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     arrays, settings = dataset.arrays(), TrainingSettings(**training)
     x, y, K = arrays.x_train.float().reshape(-1, *arrays.image_shape), arrays.y_train, int(arrays.y_train.max()) + 1
     Y = signed_one_hot(y).float()
@@ -164,7 +238,18 @@ def mlp_rows(
 def resnet_rows(
     arrays: Arrays, training: Mapping[str, Any], network: Mapping[str, Any], seed: int, folder: Path
 ) -> Iterator[Row]:
-    """Departure 12: ResNet-18 with either initialisation of its first convolution."""
+    """Yield departure 12: ResNet-18 with either initialisation of its first convolution.
+
+    Args:
+        arrays: The training points, with their labels.
+        training: The settings of the training.
+        network: The settings of the ResNet.
+        seed: Seed of weights and batches.
+        folder: Where snapshots are kept while the networks are trained.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     x, K = arrays.x_train.float().reshape(-1, *arrays.image_shape), int(arrays.y_train.max()) + 1
     for variant in ("paper", "released"):
         built = build("resnet18", arrays.image_shape, K, seed=seed, **network)
@@ -180,14 +265,25 @@ def resnet_rows(
 
 @torch.no_grad()
 def _last_nc1(network: nn.Module, x: Tensor, y: Tensor) -> float:
-    """NC1 of the last hidden layer's output, in evaluation mode."""
+    """Return NC1 of the last hidden layer's output, in evaluation mode."""
     assert isinstance(network, Network)
     network.eval()
     return nc1(torch.cat([network.head[:-1](network.backbone(part)) for part in torch.split(x, 500)]), y)
 
 
 def centre_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
-    """Departure 11, on M½X of one layer, of the data and of a subset in which class c keeps 1 − c/(2K) of its points."""
+    """Yield departure 11, for M½X of the first layer, on the data and on an imbalanced subset.
+
+    Class c keeps 1 − c/(2K) of its points in the subset.
+
+    Args:
+        arrays: The training points, with their labels.
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     X, y = arrays.x_train, arrays.y_train
     K, place = int(y.max()) + 1, torch.zeros_like(y)
     for label in range(K):
@@ -207,7 +303,17 @@ def centre_rows(arrays: Arrays, settings: Settings, seed: int) -> Iterator[Row]:
 
 
 def kappa_rows(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: int = 12) -> Iterator[Row]:
-    """Departure 13: the distance to YᵀY of :mod:`.collapse_iteration` for each κ, from Gaussian data, two classes of n points."""
+    """Yield departure 13: the distance to YᵀY in the iteration of :mod:`.collapse_iteration`, for each κ, from Gaussian data.
+
+    Args:
+        n: Points in each of the two classes.
+        map_ridge: λ_map.
+        ridge: λ̂.
+        steps: The number of iterations.
+
+    Yields:
+        Rows of departures.csv without the dataset.
+    """
     y = torch.arange(2).repeat_interleave(n)
     target = collapsed_gram(y)
     X = torch.randn(2 * n, 4 * n, dtype=torch.float64, generator=generator(0, "kappa")) / math.sqrt(4 * n)
@@ -218,5 +324,5 @@ def kappa_rows(n: int = 20, map_ridge: float = 1.0, ridge: float = 1e-3, steps: 
 
 
 def labelled(rows: Iterable[Row], dataset: str) -> pd.DataFrame:
-    """Rows as a table, with their dataset."""
+    """Return rows as a table with their dataset."""
     return pd.DataFrame([{"dataset": dataset} | row for row in rows], columns=COLUMNS)

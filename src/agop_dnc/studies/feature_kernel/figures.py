@@ -1,4 +1,4 @@
-"""Figure S3: the kernel of ReLU features and its variance."""
+"""Draw Figure S3: the kernel of ReLU features and its variance."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from ...pipeline.tables import summary
 
 
 def feature_kernel_figure(table: pd.DataFrame, caption: str) -> Figure:
-    """ReLU(Wx)ᵀReLU(Wy) against the angle of x and y, and its variance against the width (Proposition A.1).
+    """Draw ReLU(Wx)ᵀReLU(Wy) against the angle between x and y, and its variance against the width (Proposition A.1).
 
-    table: rows of feature_kernel.csv.
+    Args:
+        table: Rows of feature_kernel.csv.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.4), layout="constrained")
     means = summary(table[table.metric == "mean"], ["width", "angle"])

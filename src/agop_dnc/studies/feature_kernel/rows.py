@@ -13,13 +13,16 @@ from .arc_cosine import arc_cosine_kernel, sampled_kernel
 
 
 def feature_kernel_rows(seed: int, widths: Iterable[int], angles: int, draws: int) -> Iterator[Row]:
-    """Yield mean and variance of ReLU(Wx)ᵀReLU(Wy) over draws of W, at angles evenly spaced in [0, π], for each width.
+    """Yield mean and variance of ReLU(Wx)ᵀReLU(Wy) over draws of W, for each width and for angles evenly spaced in [0, π].
 
     Args:
-        seed: Of the draws.
-        widths: Numbers of features D.
-        angles: How many angles.
-        draws: How many W per width; each meets all angles.
+        seed: Seed of the draws.
+        widths: The numbers of features D.
+        angles: The number of angles.
+        draws: Draws of W per width; each is used for all angles.
+
+    Yields:
+        Rows of feature_kernel.csv.
     """
     theta = torch.linspace(0, math.pi, angles, dtype=torch.float64)
     expected = arc_cosine_kernel(theta)

@@ -1,4 +1,4 @@
-"""Figure T2: Theorem 5.4's objective, certificate and distance to the optimum."""
+"""Draw Figure T2: Theorem 5.4's objective, certificate and distance to the optimum."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from ...drawing import BLACK, captioned
 
 
 def learning_figure(curves: pd.DataFrame, caption: str) -> Figure:
-    """Theorem 5.4 (Figure T2): objective and certificate, shortfall and gap, distance to k*, against steps.
+    """Draw Theorem 5.4's problem (Figure T2): objective and certificate, shortfall and gap, and distance to k*, against steps.
 
-    curves: kernel_learning.csv. A colour per problem, a line per start.
+    Each problem has a colour, each start a line.
+
+    Args:
+        curves: Rows of kernel_learning.csv.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.0), layout="constrained")
     problems = list(curves.problem.unique())

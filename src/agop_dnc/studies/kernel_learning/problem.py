@@ -1,17 +1,17 @@
 r"""Theorem 5.4: collapse is the optimum of kernel ridge regression over kernels (paper, Section 5.2).
 
-Over coefficients A (K×N) and kernel matrices k (N×N; symmetric positive semi-definite, entrywise non-negative, unit
-diagonal) minimise tr((Y − Ak)(Y − Ak)ᵀ) + μ tr(kAᵀA), Y (K×N) one-hot. For given k the best A is Y(k + μI)⁻¹ and the value is
-N − φ(k), φ(k) = Σ_c Y_cᵀ(k + μI)⁻¹k Y_c, which is concave in k. Its greatest value Σ_c n_c²/(n_c + μ), for n_c points of class
-c, is that of k* = I_K ⊗ 11ᵀ alone.
+The problem is to minimise tr((Y − Ak)(Y − Ak)ᵀ) + μ tr(kAᵀA) over coefficients A (K×N) and kernel matrices k (N×N; symmetric
+positive semi-definite, entrywise non-negative, unit diagonal), with Y (K×N) one-hot. For fixed k the best A is Y(k + μI)⁻¹ and the
+value is N − φ(k), where φ(k) = Σ_c Y_cᵀ(k + μI)⁻¹k Y_c is concave in k. The maximum of φ is Σ_c n_c²/(n_c + μ) for n_c points in
+class c, and only k* = I_K ⊗ 11ᵀ attains it.
 
-Why: the gradient is W = μ ZᵀZ with Z = Y(k + μI)⁻¹ (K×N, the residuals Y − Ak divided by μ). φ lies below its tangents, and
-no entry of a feasible matrix leaves [0, 1], so that for every feasible k and s
+To see why, note that the gradient is W = μ ZᵀZ with Z = Y(k + μI)⁻¹ (K×N, the residuals Y − Ak divided by μ). φ lies below its
+tangents, and all entries of a feasible matrix are in [0, 1], so for all feasible k and s
 
     φ(s) ≤ φ(k) + ⟨W, s − k⟩ ≤ φ(k) + gap(k),   gap(k) = Σ_ij max(W_ij, 0) − ⟨W, k⟩.
 
-At k* the gradient is μ k*/(n + μ)² where classes have n points each, and the gap is zero: k* is optimal. At any other k the gap
-is a certificate, computed without knowing the optimum, of how far from it φ(k) can be at most.
+At k* the gradient is μ k*/(n + μ)² if all classes have n points, and the gap is zero: k* is optimal. At any other k the gap
+certifies, without knowledge of the optimum, how far φ(k) can be from it at most.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ STARTS = ("identity", "constant", "other classes", "random", "Laplace")
 
 @dataclass(frozen=True)
 class Step:
-    """A feasible k (N×N) with φ(k) and its certificate: no feasible matrix has more than φ(k) + gap."""
+    """A feasible kernel matrix on the way to the optimum.
+
+    Attributes:
+        k: The matrix, shape (N, N).
+        objective: φ(k).
+        gap: The certificate: no feasible matrix has more than φ(k) + gap.
+    """
 
     k: Tensor
     objective: float
@@ -37,9 +43,17 @@ class Step:
 
 
 def objective(k: Tensor, y: Tensor, mu: float) -> float:
-    """φ(k) = Σ_c Y_cᵀ(k + μI)⁻¹k Y_c for a kernel matrix k (N×N) and labels y (N).
+    """Return φ(k) = Σ_c Y_cᵀ(k + μI)⁻¹k Y_c.
 
-    It is N − μ tr(YᵀY(k + μI)⁻¹), taken by a Cholesky factorisation.
+    It is computed as N − μ tr(YᵀY(k + μI)⁻¹), by a Cholesky factorisation.
+
+    Args:
+        k: A kernel matrix, shape (N, N).
+        y: Labels, shape (N,).
+        mu: μ.
+
+    Returns:
+        φ(k).
 
     >>> round(objective(torch.eye(4), torch.tensor([0, 0, 1, 1]), 1.0), 6)
     2.0
@@ -48,39 +62,83 @@ def objective(k: Tensor, y: Tensor, mu: float) -> float:
 
 
 def optimum(y: Tensor, mu: float) -> float:
-    """The greatest φ of all feasible kernel matrices, Σ_c n_c²/(n_c + μ): for n points in each of K classes Kn·n/(n + μ)."""
+    """Return the maximum of φ over feasible kernel matrices, Σ_c n_c²/(n_c + μ): Kn·n/(n + μ) for K classes of n points.
+
+    Args:
+        y: Labels, shape (N,).
+        mu: μ.
+
+    Returns:
+        The maximum.
+    """
     counts = torch.bincount(y).double()
     return float((counts.square() / (counts + mu)).sum())
 
 
 def alignment(k: Tensor, y: Tensor) -> float:
-    """⟨k, k*⟩_F/(‖k‖_F‖k*‖_F), the cosine between a kernel matrix (N×N) and the collapsed one: 1 where they are the same."""
+    """Return ⟨k, k*⟩_F/(‖k‖_F‖k*‖_F), the cosine between a kernel matrix and the collapsed one, which is 1 if they are equal.
+
+    Args:
+        k: A kernel matrix, shape (N, N).
+        y: Labels, shape (N,).
+
+    Returns:
+        The cosine.
+    """
     target = collapsed_gram(y).to(k)
     return float((k * target).sum() / (torch.linalg.matrix_norm(k) * torch.linalg.matrix_norm(target)))
 
 
 def gradient(k: Tensor, y: Tensor, mu: float) -> Tensor:
-    """∇φ(k) = μ (k + μI)⁻¹YᵀY(k + μI)⁻¹ (N×N)."""
+    """Return ∇φ(k) = μ (k + μI)⁻¹YᵀY(k + μI)⁻¹.
+
+    Args:
+        k: A kernel matrix, shape (N, N).
+        y: Labels, shape (N,).
+        mu: μ.
+
+    Returns:
+        The gradient, shape (N, N).
+    """
     Z = _residuals(k, y, mu)
     return mu * Z.T @ Z
 
 
 def gap(k: Tensor, W: Tensor) -> float:
-    """Σ_ij max(W_ij, 0) − ⟨W, k⟩ for the gradient W at k (both N×N): no feasible matrix has more than φ(k) + gap.
+    """Return the certificate Σ_ij max(W_ij, 0) − ⟨W, k⟩: no feasible matrix has more than φ(k) + gap.
 
-    The sum bounds ⟨W, s⟩ over all s with entries in [0, 1], which feasible matrices have; it is attained where the positive
-    entries of W are blocks.
+    The sum bounds ⟨W, s⟩ over all s with entries in [0, 1], which includes all feasible matrices. The bound is attained if the
+    positive entries of W form blocks.
+
+    Args:
+        k: A feasible kernel matrix, shape (N, N).
+        W: The gradient at k, shape (N, N).
+
+    Returns:
+        The gap.
     """
     return float(W.clamp(min=0).sum() - (W * k).sum())
 
 
 def ascend(k: Tensor, y: Tensor, mu: float, length: float, steps: int) -> Iterator[Step]:
-    """Climb φ from a feasible k (N×N), yielding it and what each step leads to.
+    """Maximise φ, starting from a feasible k.
 
-    A step goes from k towards s, the collapsed matrix of the classes' residuals: two points are put together where the same
-    class has the largest residual at both. s is feasible, and so is (1 − t)k + ts for every t in [0, 1]: feasibility is kept
-    exactly and nothing is projected. t is where φ, concave along the line, is greatest, but at most `length`, so that the way
-    can be seen. Raises ValueError where k is not feasible.
+    A step goes from k towards s, the collapsed matrix of the classes of the residuals: two points belong together if the same class
+    has the largest residual at both. Since s is feasible, so is (1 − t)k + ts for every t in [0, 1], and no projection is needed.
+    t maximises φ, which is concave along the line, but is at most `length`, so that the path can be seen.
+
+    Args:
+        k: The start, shape (N, N).
+        y: Labels, shape (N,).
+        mu: μ.
+        length: The largest t.
+        steps: The number of steps.
+
+    Yields:
+        The start, and the result of each step.
+
+    Raises:
+        ValueError: If k is not feasible.
     """
     check_feasible(k)
     for step in range(steps + 1):
@@ -92,7 +150,15 @@ def ascend(k: Tensor, y: Tensor, mu: float, length: float, steps: int) -> Iterat
 
 
 def check_feasible(k: Tensor, tolerance: float = 1e-10) -> None:
-    """Raise ValueError unless k (N×N) is symmetric positive semi-definite, non-negative, with a unit diagonal."""
+    """Check that k is symmetric positive semi-definite and non-negative, with a unit diagonal.
+
+    Args:
+        k: A matrix, shape (N, N).
+        tolerance: The rounding error allowed in an entry, and per point in an eigenvalue.
+
+    Raises:
+        ValueError: If it is not.
+    """
     lowest = float(torch.linalg.eigvalsh(k)[0])
     if (
         not torch.allclose(k, k.T, atol=tolerance)
@@ -107,10 +173,21 @@ def check_feasible(k: Tensor, tolerance: float = 1e-10) -> None:
 
 
 def start(name: str, y: Tensor, generator: torch.Generator) -> Tensor:
-    """A feasible kernel matrix (N×N) to start from, for labels y (N).
+    """Return a feasible kernel matrix to start from.
 
-    `identity`: I. `constant`: 11ᵀ. `other classes`: the collapsed matrix of labels drawn at random. `random`: cosines of
-    vectors of uniform entries. `Laplace`: exp(−‖x_i − x_j‖/2) of Gaussian points on the unit sphere of R^N.
+    `identity` is I, `constant` is 11ᵀ, `other classes` is the collapsed matrix of the labels in random order, `random` holds cosines of
+    vectors with uniform entries, and `Laplace` is exp(−‖x_i − x_j‖/2) for Gaussian points projected to the unit sphere of R^N.
+
+    Args:
+        name: One of STARTS.
+        y: Labels, shape (N,).
+        generator: The generator for the random ones.
+
+    Returns:
+        The matrix, shape (N, N).
+
+    Raises:
+        ValueError: If the name is unknown.
     """
     N = len(y)
     if name == "identity":
@@ -128,12 +205,12 @@ def start(name: str, y: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _one_hot(y: Tensor) -> Tensor:
-    """Y, K×N."""
+    """Return Y, shape (K, N)."""
     return torch.nn.functional.one_hot(y).double().T
 
 
 def _residuals(k: Tensor, y: Tensor, mu: float) -> Tensor:
-    """Z = Y(k + μI)⁻¹, K×N."""
+    """Return Z = Y(k + μI)⁻¹, shape (K, N)."""
     shifted = k.double().clone()
     shifted.diagonal().add_(mu)
     factor = torch.linalg.cholesky(shifted)
@@ -141,7 +218,7 @@ def _residuals(k: Tensor, y: Tensor, mu: float) -> Tensor:
 
 
 def _line_search(k: Tensor, towards: Tensor, y: Tensor, mu: float, length: float) -> float:
-    """The t in [0, length] at which φ(k + t·towards) is greatest, by halving on its slope, which falls with t."""
+    """Return the t in [0, length] that maximises φ(k + t·towards), by bisection on the slope, which decreases with t."""
 
     def slope(t: float) -> float:
         return float((gradient(k + t * towards, y, mu) * towards).sum())

@@ -1,4 +1,4 @@
-"""Climb Theorem 5.4's objective: the rows of kernel_learning.csv and of predictions.csv."""
+"""Maximise Theorem 5.4's objective: the rows of kernel_learning.csv and of predictions.csv."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from . import problem
 def problem_name(classes: int, per_class: int, mu: float) -> str:
     """Return a problem's name, which also seeds its random starts.
 
+    Args:
+        classes: The number of classes K.
+        per_class: Points per class n.
+        mu: μ.
+
+    Returns:
+        The name.
+
     >>> problem_name(2, 10, 0.1)
     'K=2 n=10 μ=0.1'
     """
@@ -24,10 +32,21 @@ def problem_name(classes: int, per_class: int, mu: float) -> str:
 def kernel_learning_rows(
     classes: int, per_class: int, mu: float, length: float, steps: int, seed: int
 ) -> tuple[list[Row], list[Row]]:
-    """Theorem 5.4's problem climbed from every start: rows of kernel_learning.csv, and of predictions.csv.
+    """Maximise the objective of one of Theorem 5.4's problems from every start.
 
-    Metrics: `objective` and `bound` (the best certificate so far: no feasible matrix has more), both as shares of the optimum,
-    `shortfall` = 1 − objective, `gap` (as a share, too) and `distance` = ‖k − k*‖_F/‖k*‖_F.
+    Metrics are `objective` and `bound` (the best certificate so far, which no feasible matrix exceeds), both as shares of the optimum;
+    `shortfall` = 1 − objective; `gap`, also as a share; and `distance` = ‖k − k*‖_F/‖k*‖_F.
+
+    Args:
+        classes: The number of classes K.
+        per_class: Points per class n.
+        mu: μ.
+        length: The longest step, as a share of the way to the matrix aimed at.
+        steps: The number of steps.
+        seed: Seed of the random starts.
+
+    Returns:
+        The rows of kernel_learning.csv, and those of predictions.csv.
     """
     y = torch.arange(classes).repeat_interleave(per_class)
     target, best = collapsed_gram(y), problem.optimum(y, mu)

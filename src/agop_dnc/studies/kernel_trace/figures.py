@@ -1,4 +1,4 @@
-"""The kernel matrices of a run's models against both theorems, layer by layer (in Figures T1 and T2)."""
+"""Draw the kernel matrices of a run's models next to both theorems, layer by layer (in Figures T1 and T2)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ MODELS = {"relu": ("Deep RFM, ReLU", BLUE, "s"), "cos": ("Deep RFM, cosines", OR
 
 
 def practice_figure(traces: pd.DataFrame, names: Sequence[str], caption: str) -> Figure:
-    """Theorem 5.3 beside the run's Deep RFMs: a row per data set; λ̂ and λ_map, the factor a layer, and √NC1.
+    """Draw Theorem 5.3 next to the run's Deep RFMs: λ̂ and λ_map, the factor per layer, and √NC1, one row per data set.
 
-    traces: kernel_trace.csv.
+    Args:
+        traces: Rows of kernel_trace.csv.
+        names: The data sets, in the order of the figure's rows.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     figure, axes = plt.subplots(
         len(names), 3, figsize=(11.5, 2.9 * len(names) + 0.8), squeeze=False, layout="constrained"
@@ -40,7 +46,7 @@ def practice_figure(traces: pd.DataFrame, names: Sequence[str], caption: str) ->
             falls = wide.distance.iloc[0] * wide.predicted_rate.fillna(1.0).cumprod()
             line[2].plot(wide.index, falls, "--", color=colour, linewidth=1.2)
         line[0].set(yscale="log", xlabel="layer", ylabel=f"{name}\nin units of the signal")
-        line[1].set(xlabel="layer", ylabel=r"factor of $\sqrt{\mathrm{NC1}}$ a layer", ylim=(0, None))
+        line[1].set(xlabel="layer", ylabel=r"factor of $\sqrt{\mathrm{NC1}}$ per layer", ylim=(0, None))
         line[2].set(yscale="log", xlabel="layer", ylabel=r"$\sqrt{\mathrm{NC1}}$ of $\tilde X$")
     axes[0, 0].legend(fontsize=6)
     axes[0, 1].legend(fontsize=7)
@@ -49,9 +55,16 @@ def practice_figure(traces: pd.DataFrame, names: Sequence[str], caption: str) ->
 
 
 def trace_figure(traces: pd.DataFrame, limits: pd.DataFrame, names: Sequence[str], caption: str) -> Figure:
-    """Theorem 5.4 beside the run's kernels, a row per data set: alignment with k* and share of the optimum, by layer.
+    """Draw Theorem 5.4 next to the run's kernels: alignment with k* and share of the optimum by layer, one row per data set.
 
-    traces: kernel_trace.csv. limits: rows of predictions.csv, whose predictions are what collapsed points give.
+    Args:
+        traces: Rows of kernel_trace.csv.
+        limits: Rows of predictions.csv, whose predictions are the values for collapsed points.
+        names: The data sets, in the order of the figure's rows.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     panels = {
         "alignment": "alignment with $k^*$",

@@ -1,4 +1,4 @@
-"""Set the run's kernels against Theorems 5.3 and 5.4: rows of predictions.csv."""
+"""Compare the run's kernels with Theorems 5.3 and 5.4: rows of predictions.csv."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ from .trace import collapsed_alignment
 
 
 def prediction_rows(traces: pd.DataFrame, kernels: Mapping[str, RadialKernel], y: Tensor, mu: float) -> Iterator[Row]:
-    """Yield what the kernels of a run do next to what the theorems say: rows of predictions.csv.
+    """Yield the values that the theorems predict for the kernels of a run, with those measured.
 
-    Quantities: the rate of √NC1 (Theorem 5.3), and of the last kernel matrix its `alignment` with k* and its `objective` as a share of
-    the optimum (Theorem 5.4).
+    The quantities are the rate of √NC1 (Theorem 5.3) and, for the last kernel matrix, its `alignment` with k* and its `objective` as a
+    share of the optimum (Theorem 5.4). Rates are geometric means over the layers from the second on. The prediction for a kernel
+    matrix is its value if the points have collapsed.
 
-    traces: rows of kernel_trace.csv of one dataset. kernels: by model. y: the labels (N). Rates are geometric means over the
-    layers from the second on; `predicted` for a kernel matrix is what it would be for collapsed points.
+    Args:
+        traces: Rows of kernel_trace.csv for one dataset.
+        kernels: The kernel of each model.
+        y: Labels, shape (N,).
+        mu: μ of the objective.
+
+    Yields:
+        Rows of predictions.csv without the study.
     """
     for (dataset, model), rows in traces.groupby(["dataset", "model"], sort=False):
         wide = rows.pivot(index="layer", columns="metric", values="value").sort_index()

@@ -1,13 +1,13 @@
-r"""The kernel matrices that a Deep RFM and an RFM come by, layer by layer, seen with the eyes of Theorems 5.3 and 5.4.
+r"""The kernel matrices of a Deep RFM and an RFM, layer by layer, compared with Theorems 5.3 and 5.4.
 
-Theorem 5.3 is about kernel matrices that are a Gram matrix plus a multiple of the identity. Real ones are fitted here by a
-constant, a linear and an identity part, A ≈ a 11ᵀ + b G + c I. With G̃ the cosines of X̃ = X M^{1/2}, whose random features have
-the cosines G ≈ a′11ᵀ + b′G̃ + c′I, and the next layer's kernel matrix k ≈ a 11ᵀ + b G + c I,
+Theorem 5.3 assumes that a kernel matrix is a Gram matrix plus a multiple of the identity. Here, a constant, a linear and an identity
+part are fitted to real kernel matrices, A ≈ a 11ᵀ + b G + c I. Let G̃ be the cosines of X̃ = X M^{1/2}, let its random features have
+the cosines G ≈ a′11ᵀ + b′G̃ + c′I, and let the next layer's kernel matrix be k ≈ a 11ᵀ + b G + c I. Then
 
     k ≈ const·11ᵀ + b b′ (G̃ + λ_map I + λ̂ I),   λ_map = c′/(b′s),   λ̂ = (c + ridge)/(b b′s),
 
-where s, the mean cosine of G̃ within classes less the one between them, brings G̃ to the theorem's unit, in which a collapsed
-Gram matrix is I_K ⊗ 11ᵀ. The constants are left out, as the theorem has none.
+where s, the mean cosine in G̃ within classes minus the one between classes, converts G̃ to the theorem's unit, in which a collapsed
+Gram matrix is I_K ⊗ 11ᵀ. The constants are left out, since the theorem has none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Parts:
-    """A ≈ constant·11ᵀ + linear·G + identity·I, with the share of the variance off the diagonal that the fit explains."""
+    """The parts of A ≈ constant·11ᵀ + linear·G + identity·I.
+
+    Attributes:
+        constant: The constant part.
+        linear: The linear part.
+        identity: The identity part.
+        explained: The share of the variance off the diagonal that the fit explains.
+    """
 
     constant: float
     linear: float
@@ -43,10 +50,17 @@ class Parts:
 
 
 def parts(A: Tensor, G: Tensor) -> Parts:
-    """The constant, linear and identity parts of A in terms of G (both N×N, symmetric).
+    """Return the constant, linear and identity parts of A in terms of G.
 
-    Constant and linear are the least-squares fit to the entries off the diagonal; identity is what the diagonal has, in the
-    mean, beyond it.
+    The constant and linear parts are the least-squares fit to the entries off the diagonal. The identity part is the mean of what the
+    diagonal has beyond that fit.
+
+    Args:
+        A: A symmetric matrix, shape (N, N).
+        G: A symmetric matrix, shape (N, N).
+
+    Returns:
+        The parts.
 
     >>> G = torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 1.0]], dtype=torch.float64)
     >>> found = parts(2 + 3 * G + 4 * torch.eye(3), G)
@@ -64,38 +78,55 @@ def parts(A: Tensor, G: Tensor) -> Parts:
 
 
 def trace_deep_rfm(arrays: Arrays, settings: Settings, seed: int, mu: float) -> Iterator[Row]:
-    """Rows layer, metric, value of a Deep RFM fitted to a dataset.
+    """Fit a Deep RFM to a dataset and compare the kernel matrix k of every layer's predictor with the theorems.
 
-    Of the kernel matrix k of every layer's predictor: `alignment`, `centred_alignment` and `objective` (its share of the
-    optimum, at μ = mu) with the collapsed one (Theorem 5.4). From the second layer on `ridge`, λ̂, `map_ridge`, λ_map, and
-    `predicted_rate`, what the theorem's iteration multiplies the distance to collapse by (Theorem 5.3), with the shares
-    `explained_kernel` and `explained_map` that the linear fits explain. `distance`, the root of NC1 of X̃ = X M^{1/2}, is the
-    distance within classes, relative to that between them.
+    For Theorem 5.4 the metrics are `alignment` and `centred_alignment` with the collapsed matrix, and `objective` as a share of the
+    optimum. For Theorem 5.3, from the second layer on, they are `ridge` (λ̂), `map_ridge` (λ_map), and `predicted_rate`, the factor by
+    which the theorem's iteration multiplies the distance to collapse, with the shares `explained_kernel` and `explained_map` that the
+    linear fits explain. `distance`, the root of NC1 of X̃ = X M^{1/2}, is the distance within classes relative to the one between them.
+
+    Args:
+        arrays: The training points (N×d) and their labels (N).
+        settings: What defines the Deep RFM.
+        seed: Seed of the random features.
+        mu: μ of the objective.
+
+    Yields:
+        Rows with the columns layer, metric and value.
     """
     y = arrays.y_train
     n, feature_parts, signal = len(y) / (int(y.max()) + 1), None, 0.0
-    for index, (layer, agop_features, features) in enumerate(
+    for index, (layer, projected, features) in enumerate(
         layers(arrays.x_train, signed_one_hot(y), settings, seed), start=1
     ):
         X = layer.predictor.X
         k = layer.predictor.kernel.matrix(X)
-        measured = _against_collapse(k, y, mu) | {"distance": nc1(agop_features, y) ** 0.5}
+        measured = _against_collapse(k, y, mu) | {"distance": nc1(projected, y) ** 0.5}
         if feature_parts is not None:
             found = parts(k, X @ X.T)
             ridge, map_ridge = _ridges(found, feature_parts, signal, layer.predictor.ridge_used)
             measured |= {"ridge": ridge, "map_ridge": map_ridge, "predicted_rate": rate(ridge, map_ridge, n)}
             measured |= {"explained_kernel": found.explained, "explained_map": feature_parts.explained}
-        cosines = _cosines(agop_features)
+        cosines = _cosines(projected)
         feature_parts, signal = parts(_cosines(features), cosines), _signal(cosines, y)
         for metric, value in measured.items():
             yield {"layer": index, "metric": metric, "value": value}
 
 
 def trace_rfm(arrays: Arrays, settings: Settings, mu: float) -> Iterator[Row]:
-    """The same of an RFM, with `depth` iterations for layers: the points stay, the metric M of the kernel is learned.
+    """Fit an RFM to a dataset and compare its kernel matrix at every iteration with Theorem 5.4.
 
-    k_M(x, z) = k(M^{1/2}x, M^{1/2}z), M ← AGOP of the predictor with k_M, divided by its largest entry; M = I at first. The
-    AGOP at x is M^{1/2} (AGOP at M^{1/2}x) M^{1/2}. Only what Theorem 5.4 asks for is measured.
+    The points stay the same and the metric M of the kernel k_M(x, z) = k(M^{1/2}x, M^{1/2}z) is learned. M starts as I; each iteration
+    replaces it by the AGOP of the predictor with k_M, divided by its largest entry. The AGOP at x is M^{1/2} (AGOP at M^{1/2}x) M^{1/2}.
+    The metrics are `alignment`, `centred_alignment`, `objective` and `distance`, as in :func:`trace_deep_rfm`.
+
+    Args:
+        arrays: The training points (N×d) and their labels (N).
+        settings: The kernel, the ridge, and as `depth` the number of iterations.
+        mu: μ of the objective.
+
+    Yields:
+        Rows with the columns layer (the iteration), metric and value.
     """
     y, kernel = arrays.y_train, KERNELS[settings.kernel](settings.bandwidth)
     X, Y = normalised(arrays.x_train.double()), signed_one_hot(arrays.y_train)
@@ -112,9 +143,17 @@ def trace_rfm(arrays: Arrays, settings: Settings, mu: float) -> Iterator[Row]:
 
 
 def collapsed_alignment(kernel: RadialKernel, y: Tensor, mu: float) -> tuple[float, float]:
-    """Alignment and share of the optimum (at μ = mu) that a kernel has once points on the sphere have collapsed to a simplex.
+    """Return a kernel's alignment and share of the optimum if points on the sphere have collapsed to a simplex.
 
-    They fall short of 1 as a kernel of fixed bandwidth does not vanish between classes.
+    Both are below 1, because a kernel of fixed bandwidth does not vanish between classes.
+
+    Args:
+        kernel: The kernel.
+        y: Labels, shape (N,).
+        mu: μ of the objective.
+
+    Returns:
+        The alignment with k*, and the objective as a share of the optimum.
     """
     K = int(y.max()) + 1
     same = collapsed_gram(y)
@@ -134,13 +173,13 @@ def _against_collapse(k: Tensor, y: Tensor, mu: float) -> Row:
 
 
 def _ridges(kernel: Parts, feature: Parts, signal: float, ridge: float) -> tuple[float, float]:
-    """λ̂ and λ_map, in the theorem's unit."""
+    """Return λ̂ and λ_map in the theorem's unit."""
     unit = feature.linear * signal
     return (kernel.identity + ridge) / (kernel.linear * unit), feature.identity / unit
 
 
 def _signal(cosines: Tensor, y: Tensor) -> float:
-    """The mean cosine of two points of a class, less that of two classes'."""
+    """Return the mean cosine of two points of one class minus that of two points of different classes."""
     same = y[:, None] == y
     within = same & ~torch.eye(len(y), dtype=torch.bool, device=y.device)
     return float(cosines[within].mean() - cosines[~same].mean())
@@ -152,5 +191,5 @@ def _cosines(X: Tensor) -> Tensor:
 
 
 def _centred(k: Tensor) -> Tensor:
-    """HkH with H = I − 11ᵀ/N."""
+    """Return HkH with H = I − 11ᵀ/N."""
     return k - k.mean(0) - k.mean(1, keepdim=True) + k.mean()

@@ -1,4 +1,4 @@
-"""The figures of networks: the SVD ablation, the Neural Feature Ansatz, truncations and random labels."""
+"""Draw the figures of networks: the SVD ablation, the Neural Feature Ansatz, truncations and random labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ...drawing import BLACK, BLUE, METRIC_LABELS, ORANGE, band, captioned, legend_above, linear_band
 from ...pipeline.tables import summary
 
-# Component of ablation.csv: label, colour, marker.
+# Label, colour and marker of each component in networks.csv.
 SVD_CURVES = {
     "input": (r"$\Phi$", BLACK, "o"),
     "right": (r"$SV^\top\Phi$", BLUE, "s"),
@@ -23,9 +23,16 @@ SVD_CURVES = {
 
 
 def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
-    """NC1 of Φ, SVᵀΦ and ReLU(USVᵀΦ) over training (paper, Figures 2, 7 to 9): a row per (name, table), a panel per layer.
+    """Draw NC1 of Φ, SVᵀΦ and ReLU(USVᵀΦ) over training (paper, Figures 2, 7 to 9): one row per entry of `rows`, one panel per layer.
 
-    Tables: rows of networks.csv of one dataset and architecture, NC1 alone. Curves are means over seeds, bands one standard deviation.
+    Curves are means over seeds, bands one standard deviation.
+
+    Args:
+        rows: For each row its name, and the rows of networks.csv with NC1 for one dataset and architecture.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     columns = max(int(table.layer.max()) for _, table in rows)
     figure, axes = plt.subplots(
@@ -34,6 +41,7 @@ def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure
         figsize=(2.5 * columns, 2.3 * len(rows) + 0.9),
         squeeze=False,
         sharex="row",
+        sharey="row",
         layout="constrained",
     )
     for line, (name, table) in zip(axes, rows, strict=True):
@@ -47,7 +55,15 @@ def svd_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure
 
 
 def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
-    """Variability, NFA correlation and loss over training (paper, Figures 10 to 12): a row per (name, training, nfa) tables."""
+    """Draw variability, NFA correlation and loss over training (paper, Figures 10 to 12), one row per network.
+
+    Args:
+        rows: For each row its name, and its rows of training.csv and of nfa.csv.
+        caption: The caption.
+
+    Returns:
+        The figure.
+    """
     figure, axes = plt.subplots(
         len(rows), 3, figsize=(10.5, 2.5 * len(rows) + 0.8), squeeze=False, layout="constrained"
     )
@@ -59,12 +75,26 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
             ("trace_between", r"tr $\Sigma_B$ / tr $\Sigma_T$", ORANGE, "^"),
         ):
             share = (wide[column] / total).rename("value").reset_index().dropna()
-            linear_band(left, summary(share, ["epoch"]), "epoch", label, colour, marker)
-        left.set(xlabel="epoch", ylabel=f"{name}\nshare of variability", ylim=(-0.03, 1.03))
+            curve = summary(share, ["epoch"])
+            band(left, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
+        left.set(xlabel="epoch", ylabel=f"{name}\nshare of variability")
         layers = sorted(nfa.layer.unique())
         for layer, colour in zip(layers, sns.color_palette("viridis", len(layers)), strict=True):
             curve = summary(nfa[(nfa.layer == layer) & (nfa.target == "sqrt_agop")], ["epoch"])
-            linear_band(middle, curve, "epoch", f"layer {layer}", colour, "osD^v*"[(layer - 1) % 6])
+            marker = "osD^v*"[(layer - 1) % 6]
+            linear_band(middle, curve, "epoch", f"layer {layer}", colour, marker)
+            null = summary(nfa[(nfa.layer == layer) & (nfa.target == "sqrt_agop_null")], ["epoch"])
+            middle.plot(
+                null.epoch,
+                null["mean"],
+                ":",
+                marker=marker,
+                color=colour,
+                markerfacecolor="none",
+                markersize=5,
+                linewidth=1,
+            )
+        middle.plot([], [], ":", marker="o", color="#777777", markerfacecolor="none", label="null: W kept")
         middle.set(xlabel="epoch", ylabel="NFA correlation", ylim=(min(0.0, middle.get_ylim()[0]), 1.03))
         for metric, label, colour, marker in (
             ("train_loss", "training", BLACK, "o"),
@@ -75,16 +105,19 @@ def nfa_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: 
                 band(right, curve.epoch, curve["mean"], curve["std"], label, colour, marker)
         right.set(xlabel="epoch", ylabel="loss (mean square)")
     for axis in axes[0]:
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=6)
     return captioned(figure, caption)
 
 
 def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], caption: str) -> Figure:
-    """Draw NC1 at the end of training with the r largest singular values kept, and with AGOP^{1/2} for SVᵀ.
+    """Draw NC1 at the end of training with only the r largest singular values kept, and with AGOP^{1/2} in place of SVᵀ.
 
     Args:
-        rows: For each row a name, the rows of networks.csv with NC1 at the last epoch, and those of truncation.csv.
-        caption: What was trained.
+        rows: For each row its name, the rows of networks.csv with NC1 at the last epoch, and the rows of truncation.csv.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     columns = max(int(whole.layer.max()) for _, whole, _ in rows)
     figure, axes = plt.subplots(
@@ -125,9 +158,15 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], ca
 
 
 def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Figure:
-    """NC1 to NC4 of the last hidden layer against epochs, a curve per (name, table): true labels beside random ones.
+    """Draw NC1 to NC4 of the last hidden layer against epochs, with true labels and with random ones.
 
-    Tables: columns seed, epoch, metric, value with metrics nc1_pinv, nc2_normalised, nc3, nc4 (the slides' definitions).
+    Args:
+        rows: For each curve its name and a table with the columns seed, epoch, metric and value; the metrics are nc1_pinv,
+            nc2_normalised, nc3 and nc4 (the slides' definitions).
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     titles = {"nc1_pinv": "NC1", "nc2_normalised": "NC2", "nc3": "NC3", "nc4": "NC4"}
     figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.2), layout="constrained")
@@ -144,7 +183,7 @@ def labels_figure(rows: Sequence[tuple[str, pd.DataFrame]], caption: str) -> Fig
 
 
 def _round_limits(axis: Axes) -> None:
-    """Let a log scale end, and be labelled, at 1, 2 or 5 times a power of ten, however the widest band falls."""
+    """Extend a log scale to limits of 1, 2 or 5 times a power of ten, and label those values, whatever the widest band is."""
     low, high = axis.get_ylim()
     ends = [step * 10.0**power for power in range(-20, 20) for step in (1, 2, 5)]
     axis.set_ylim(max(end for end in ends if end <= low), min(end for end in ends if end >= high))

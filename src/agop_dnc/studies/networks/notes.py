@@ -1,4 +1,4 @@
-"""Captions and short tables of the notebooks on networks."""
+"""Write captions and short tables for the notebooks on networks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...notes import Facts, title
 from ...pipeline.tables import last_epoch, summary
 from .titles import TITLES
 
-# Section 6: over layers and seeds, at the end of training.
+# From Section 6: mean ± standard deviation over layers and seeds, at the end of training.
 PAPER_NFA = {("cifar10", "resnet18"): "0.74 ± 0.17", ("mnist", "mlp"): "0.74 ± 0.13"}
 
 
 def panel_name(figure: str, row: int, dataset: str, architecture: str) -> str:
-    """Return a row's name: with a letter in Figure 2, and with the architecture if rows differ in it."""
+    """Return a row's name: in Figure 2 with a letter, and with the architecture in every figure whose rows differ in it."""
     name = f"{TITLES[architecture]}, {title(dataset)}"
     if figure == "figure_02":
         return f"({'AB'[row]}) {name}"
@@ -25,34 +25,51 @@ def panel_name(figure: str, row: int, dataset: str, architecture: str) -> str:
 
 
 def training_summary(training: pd.DataFrame) -> pd.DataFrame:
-    """Return every metric at the last epoch, mean and standard deviation over seeds: one row per metric."""
+    """Return mean and standard deviation over seeds of every metric at the last epoch, one row per metric."""
     return summary(last_epoch(training), ["metric"])
 
 
 def caption(
     panels: Sequence[tuple[str, str]],
     facts_of: Mapping[str, Facts],
-    seeds: Sequence[int],
     settings: Sequence[Mapping[str, Any]],
 ) -> str:
-    """Return what was trained: for each (dataset, architecture) its points, epochs, learning rate, momentum and scale; the seeds."""
+    """Return a caption that states how each panel's network was trained, and with how many seeds.
+
+    Args:
+        panels: The pairs (dataset, architecture) shown.
+        facts_of: The facts of each dataset.
+        settings: The settings of each panel's network.
+
+    Returns:
+        The caption, with points, classes, epochs, learning rate, momentum, batches, initialisation scale and seeds of each panel.
+    """
     runs = []
     for (dataset, architecture), setting in zip(panels, settings, strict=True):
-        fact = facts_of[dataset]
+        fact, seeds = facts_of[dataset], len(setting["seeds"])
         runs.append(
             f"{TITLES[architecture]} on {title(dataset)}: n = {fact['points']:,}, {len(fact['class_sizes'])} classes, "
-            f"{setting['epochs']} epochs, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
-            f"initialisation scale {setting['init_scale']:g}"
+            f"{_counted(setting['epochs'], 'epoch')}, learning rate {setting['learning_rate']:g}, momentum {setting['momentum']:g}, "
+            f"batches of {setting['batch_size']}, initialisation scale {setting['init_scale']:g}, {_counted(seeds, 'seed')}"
         )
-    seeds_said = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
-    return f"{'. '.join(runs)}; batches of {settings[0]['batch_size']}; {seeds_said}: mean and one standard deviation."
+    several = any(len(setting["seeds"]) > 1 for setting in settings)
+    return f"{'. '.join(runs)}.{' Mean and one standard deviation over seeds.' if several else ''}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return NC1 at the last epoch, means over seeds, and what share of the fall of log NC1 in a layer is due to SVᵀ: one row per layer.
+    """Return NC1 at the last epoch, and the share of the fall of log NC1 in each layer that is due to SVᵀ.
 
-    table: rows of ablation.csv of one dataset and architecture. The share is log(input/right) / log(input/output), of the
-    geometric means over seeds; the rest is ReLU∘U's. The last row is of all layers together.
+    The share is log(input/right) / log(input/output), computed from geometric means over seeds; the rest is due to ReLU∘U.
+
+    Args:
+        table: Rows of networks.csv with NC1 for one dataset and architecture.
+
+    Returns:
+        One row per layer, and a last one for all layers together.
     """
     last = table[table.epoch == table.epoch.max()]
     logs = last.assign(log=np.log(last.value)).groupby(["layer", "component"])["log"].mean().unstack()
@@ -70,11 +87,16 @@ def svd_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def nfa_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return NFA correlations at the end of training, mean and standard deviation over layers and seeds, with their nulls.
+    """Return NFA correlations at the end of training with their nulls: mean and standard deviation over layers and seeds.
 
-    table: rows of nfa.csv. Columns: dataset, architecture; of AGOP^{1/2} (`sqrt_agop`) and of the AGOP (`agop`) the mean and
-    standard deviation at the last epoch, at epoch 0, and at the last epoch with the AGOP's eigenvectors rotated at random;
-    the paper's value where it gives one.
+    For AGOP^{1/2} (`sqrt_agop`) and for the AGOP (`agop`) there are three correlations: at the last epoch, at epoch 0, and at the last
+    epoch with the AGOP's eigenvectors rotated at random.
+
+    Args:
+        table: Rows of nfa.csv.
+
+    Returns:
+        One row per dataset and architecture, with the paper's value if it gives one.
     """
     records = []
     for (dataset, architecture), rows in table.groupby(["dataset", "architecture"], sort=False):
@@ -93,7 +115,15 @@ def nfa_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_layer(training: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Return NC1 to NC4 of the last hidden layer's output, from the tables of training and of networks."""
+    """Return NC1 to NC4 of the last hidden layer's output.
+
+    Args:
+        training: Rows of training.csv for one dataset and architecture, which hold NC3 and NC4.
+        networks: Rows of networks.csv for the same network, which hold NC1 and NC2.
+
+    Returns:
+        A table with the columns seed, epoch, metric and value.
+    """
     output = networks[(networks.layer == networks.layer.max()) & (networks.component == "output")]
     columns = ["seed", "epoch", "metric", "value"]
     of_network = training[training.metric.isin(["nc3", "nc4"])]

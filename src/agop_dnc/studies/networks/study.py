@@ -209,6 +209,7 @@ def notes(config: Configuration, panels: Sequence[Panel]) -> list[Config]:
         {"dataset": dataset, "architecture": architecture}
         | training_settings(config, architecture, dataset)
         | network_settings(config, architecture, dataset)
+        | {"seeds": seeds(config, architecture)}
         for dataset, architecture in panels
     ]
 
@@ -307,7 +308,6 @@ def _figure(
         parameters={
             "panels": [list(panel) for panel in panels],
             "settings": notes(config, panels),
-            "seeds": seeds(config, panels[0][1]),
         },
     )
 

@@ -21,15 +21,14 @@ import torch
 from torch import Tensor
 
 from ...collapse.metrics import scatter
-from ...data.datasets import Arrays
+from ...data.prepared import Arrays
 from ...kernels.features import FeatureMap, feature_map, to
 from ...kernels.regression import normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, layers
 from ...randomness import generator
+from .study import VARIANTS
 
-VARIANTS = ("none", "identity", "rotated", "permuted labels", "no features")
-COLUMNS = ["dataset", "activation", "variant", "seed", "layer", "component", "metric", "value"]
 METRICS = ("nc1", "nc2")
 
 # What a layer hands on: by component the points that are measured.

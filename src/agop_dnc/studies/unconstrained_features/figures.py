@@ -1,4 +1,4 @@
-"""Figures of the deep unconstrained features model. Solid with markers: measured; dashed: predicted."""
+"""Draw the figures of the deep unconstrained features model: solid lines and markers are measured, dashed lines predicted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ LAYER_MARKS = "osD^v*"
 
 
 def descent_figure(curves: pd.DataFrame, caption: str) -> Figure:
-    """The DUFM's training (Figures D1, D3), a row per number of layers: loss, then DNC1, DNC2, DNC2 before σ and DNC3 by layer.
+    """Draw the DUFM's training (Figures D1, D3), one row per number of layers: loss, DNC1, DNC2 after σ and before σ, DNC3.
 
-    curves: rows of dufm_curves.csv of one study. The loss is drawn for every seed, with a colour per setting; the others as the first
-    setting's geometric mean over seeds.
+    The loss is drawn for every seed, with a colour per setting. The other panels show the first setting's geometric mean over seeds, one
+    curve per layer.
+
+    Args:
+        curves: Rows of dufm_curves.csv for one of the studies d1 and d3.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     optima = curves[curves.metric == "optimum"].groupby("layers").value.first()
     curves = curves[curves.metric != "optimum"]
@@ -71,9 +78,14 @@ def descent_figure(curves: pd.DataFrame, caption: str) -> Figure:
 
 
 def threshold_figure(curves: pd.DataFrame, caption: str) -> Figure:
-    """Draw the DUFM's threshold (Figure D2), a panel per number of layers: losses found against the strength of the penalties.
+    """Draw the losses found against the strength of the penalties (Figure D2), one panel per number of layers.
 
-    curves: rows of dufm_curves.csv of study d2.
+    Args:
+        curves: Rows of dufm_curves.csv for study d2.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     depths = sorted(curves.layers.unique())
     figure, axes = plt.subplots(
@@ -100,11 +112,17 @@ def threshold_figure(curves: pd.DataFrame, caption: str) -> Figure:
 
 
 def rank_figure(curves: pd.DataFrame, caption: str) -> Figure:
-    """Draw losses and ranks for more than two classes (Figure D4), a column per (K, L).
+    """Draw losses and ranks for more than two classes (Figure D4), one column per (K, L).
 
-    Above, losses against steps and where they end, as multiples of collapse's (those above 2 are cut off); below, ranks by layer.
+    The upper panels show losses, over steps and at the end, as multiples of the loss of collapse; values above 2 are cut off. The lower
+    panels show ranks by layer.
 
-    curves: rows of dufm_curves.csv of study d4.
+    Args:
+        curves: Rows of dufm_curves.csv for study d4.
+        caption: The caption.
+
+    Returns:
+        The figure.
     """
     cases = list(curves.groupby(["classes", "layers"], sort=False))
     figure, axes = plt.subplots(2, len(cases), figsize=(3.8 * len(cases), 6.0), squeeze=False, layout="constrained")

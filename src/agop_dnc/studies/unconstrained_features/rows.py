@@ -1,4 +1,4 @@
-"""Run the deep unconstrained features model next to its theory: rows of dufm_curves.csv and of predictions.csv."""
+"""Compare the deep unconstrained features model with its theory: rows of dufm_curves.csv and of predictions.csv."""
 
 from __future__ import annotations
 
@@ -28,12 +28,18 @@ from ...pipeline.tables import Row, prediction
 from . import backbone
 
 Rows = tuple[list[Row], list[Row]]
-# A solution with a loss this close to 1/2, the loss of all zeros, has vanished.
+# A solution has vanished if its loss is this close to 1/2, the loss of all zeros.
 VANISHED = 1e-4
 
 
 def recorded(steps: int) -> list[int]:
-    """The steps at which a descent of so many is measured: 0 and some eight a factor of ten, evenly on a log scale.
+    """Return the steps at which a descent is measured: 0 and about eight per factor of ten, evenly spaced on a log scale.
+
+    Args:
+        steps: The last step.
+
+    Returns:
+        The steps, in ascending order.
 
     >>> recorded(10)
     [0, 1, 2, 3, 4, 6, 7, 10]
@@ -43,7 +49,14 @@ def recorded(steps: int) -> list[int]:
 
 
 def swept(decades: float, points: int) -> list[float]:
-    """Ratios to the threshold, by equal steps in the logarithm, so many decades to either side.
+    """Return ratios to the threshold, evenly spaced on a log scale.
+
+    Args:
+        decades: How many decades to go to either side of 1.
+        points: The number of ratios.
+
+    Returns:
+        The ratios, in ascending order.
 
     >>> swept(1.0, 3)
     [0.1, 1.0, 10.0]
@@ -52,10 +65,20 @@ def swept(decades: float, points: int) -> list[float]:
 
 
 def descent_rows(model: Model, scales: Iterable[float], seeds: Iterable[int], rate: float, steps: int) -> Rows:
-    """Return the rows of study d1: gradient descent from starts of several scales, and L-BFGS from those of scale 1.
+    """Return the rows of study d1: gradient descent from starts of several scales, and L-BFGS from starts of scale 1.
 
-    Of the scales after the first, three seeds are run. The predictions have for every seed the loss that each ends at, and how many
-    steps gradient descent takes to come within 1e-3 of the optimum, relative (NaN if it never does).
+    Scales after the first are run with three seeds. The predictions hold, for every seed, the loss at the end and the number of steps
+    after which gradient descent is within a relative 1e-3 of the optimum (NaN if it never is).
+
+    Args:
+        model: The model.
+        scales: The scales of the starts.
+        seeds: Seeds of the starts.
+        rate: The step size of gradient descent.
+        steps: The number of its steps.
+
+    Returns:
+        The rows of dufm_curves.csv, and those of predictions.csv.
     """
     best, seeds = optimum(model), list(seeds)
     curves: list[Row] = [_curve("d1", "", model, seeds[0], "optimum", best.loss)]
@@ -84,12 +107,21 @@ def descent_rows(model: Model, scales: Iterable[float], seeds: Iterable[int], ra
 
 
 def threshold_rows(model: Model, ratios: Iterable[float], seeds: Iterable[int]) -> Rows:
-    """Return the rows of study d2: nλ_H λ₁ ⋯ λ_L at each ratio to the threshold, the penalties all equal.
+    """Return the rows of study d2: L-BFGS with nλ_H λ₁ ⋯ λ_L at each ratio to the threshold, all penalties equal.
 
-    From random starts of 1 to 4 times the usual scale, L-BFGS: the smaller ones vanish, the larger find collapse if it is a local
-    minimum; and from the collapsed solution with a tenth of its size in noise. Curves: the losses found, `step` counting the
-    starts; the lowest of them (never above 1/2, as all zeros are always there), the predicted `optimum`, and whether the lowest is
-    `collapsed` (1) or zero (0). Predictions: the lowest loss, and whether it is collapsed.
+    L-BFGS starts at random with 1 to 4 times the usual scale: small starts vanish, while larger ones find collapse if it is a local
+    minimum. It also starts at the collapsed solution plus a tenth of a random start.
+
+    The curves hold the losses found (`step` counts the starts), the lowest of them (at most 1/2, the loss of all zeros), the predicted
+    `optimum`, and whether the lowest is `collapsed` (1) or zero (0). The predictions hold the lowest loss and whether it is collapsed.
+
+    Args:
+        model: The model, whose penalties are replaced.
+        ratios: The ratios to the threshold.
+        seeds: Seeds of the starts.
+
+    Returns:
+        The rows of dufm_curves.csv, and those of predictions.csv.
     """
     curves: list[Row] = []
     found: list[Row] = []
@@ -131,11 +163,24 @@ def network_rows(
     seed: int,
     data: str,
 ) -> Rows:
-    """Return the rows of study d3: a backbone with a DUFM head on two classes of X (N×d) with labels y.
+    """Return the rows of study d3: a backbone with a DUFM head, trained on two classes.
 
-    The points are divided by their norms. model's per_class is replaced by what there is. Setting `end to end` is the training;
-    `features frozen` trains a new head by L-BFGS on the features that it ended with, `freed` releases them, which shows how far they
-    were from where unconstrained ones come to rest.
+    The setting `end to end` is the training itself. `features frozen` trains a new head by L-BFGS on the final features. `freed`
+    continues by L-BFGS from the end of the training with free features, which shows how far these were from a minimum.
+
+    Args:
+        X: Points, shape (N, d), which are divided by their norms.
+        y: Labels, shape (N,).
+        classes: The labels of the two classes.
+        model: The model, whose `per_class` is replaced by the number of points there are.
+        hidden: The width of the backbone's hidden layers.
+        rate: The step size of gradient descent.
+        steps: The number of its steps.
+        seed: Seed of backbone and head.
+        data: The name of the data.
+
+    Returns:
+        The rows of dufm_curves.csv, and those of predictions.csv.
     """
     points, n = backbone.two_classes(torch.nn.functional.normalize(X.double()), y, *classes)
     model = replace(model, per_class=n)
@@ -161,9 +206,18 @@ def network_rows(
 def rank_rows(model: Model, seeds: Iterable[int], rate: float, steps: int) -> Rows:
     """Return the rows of study d4: more than two classes, for which collapse need not be the optimum.
 
-    Gradient descent, L-BFGS from where it ends, and L-BFGS from the same starts. `predicted` is the loss of the better of collapse
-    and zero, and K, the rank of every layer's input under collapse; a lower loss shows that collapse is not the optimum. The curves
-    hold the ends too: `final loss`, and `rank` by layer.
+    There are three settings: gradient descent, L-BFGS from its end, and L-BFGS from the same starts. `predicted` is the lower of the
+    losses of collapse and of all zeros, and for ranks K, the rank of every layer's input under collapse. A lower loss shows that
+    collapse is not the optimum. The curves also hold the final values: `final loss`, and `rank` by layer.
+
+    Args:
+        model: The model.
+        seeds: Seeds of the starts.
+        rate: The step size of gradient descent.
+        steps: The number of its steps.
+
+    Returns:
+        The rows of dufm_curves.csv, and those of predictions.csv.
     """
     best, seeds = optimum(model), list(seeds)
     curves: list[Row] = [_curve("d4", "", model, seeds[0], "optimum", best.loss)]
@@ -225,7 +279,7 @@ def _prediction(quantity: str, predicted: float, measured: float, **about: Any) 
 
 
 def _collapse_predictions(about: Row, parameters: Parameters, model: Model) -> Iterator[Row]:
-    """Yield DNC1 to DNC3 at the input of every layer; the DUFM's optimum has 0, 1 and 0."""
+    """Yield DNC1 to DNC3 at the input of every layer, which are 0, 1 and 0 at the DUFM's optimum."""
     predictions = {"dnc1": 0.0, "dnc2": 1.0, "dnc3": 0.0}
     for row in collapse(parameters, model.labels):
         metric = str(row["metric"])

@@ -1,0 +1,1 @@
+"""Images whose class a small part decides, in noise: what ConvRFM is shown on."""
