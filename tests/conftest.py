@@ -10,14 +10,21 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
-from agop_dnc.data import datasets
+from agop_dnc.data import prepared
 from agop_dnc.studies import all as studies
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEST_CONFIG = REPOSITORY / "config" / "test.yaml"
 # The studies that the test configuration leaves out, each with a section of its own as small as it can be.
 TINY = [REPOSITORY / "tests" / "tiny.yaml", *sorted((REPOSITORY / "tests" / "tiny").glob("*.yaml"))]
+
+# The same examples in every session; a machine that is busy fails no test.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 # Files with whole runs first, so that the workers end together; a run that a file waits for is made in another worker meanwhile.
 LONGEST = ("test_run.py", "test_studies_conform.py", "test_instructions.py", "test_input.py", "test_reruns.py")
@@ -55,7 +62,7 @@ def arrays(draw):
     """Three classes of 20 points in 8 dimensions, apart but overlapping, without test points."""
     y = torch.arange(3).repeat_interleave(20)
     X = draw(60, 8) + 3 * torch.nn.functional.one_hot(y, 8)
-    return datasets.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
+    return prepared.Arrays(X, y, X[:0], y[:0], (1, 2, 4))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agop_dnc.collapse.network import measure
-from agop_dnc.data import datasets
+from agop_dnc.data import prepared
 from agop_dnc.errors import UserError
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import deep_rfm, networks, sgd, training
@@ -41,7 +41,7 @@ def points():
     y = torch.arange(3).repeat_interleave(40)
     x = torch.randn(120, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x[:, :3] += 4 * torch.nn.functional.one_hot(y)
-    return datasets.Arrays(x[::2], y[::2], x[1::2], y[1::2], (3, 10, 10))
+    return prepared.Arrays(x[::2], y[::2], x[1::2], y[1::2], (3, 10, 10))
 
 
 def fitted(arrays, settings):
@@ -84,7 +84,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
 ):
     # 60 points in batches of 25: two that are recorded on a GPU, and a shorter one.
     network, x, losses = trained(architecture, points, device, momentum, tmp_path / "first")
-    table = measure(network, x, points.y_train.to(device), networks.hidden_names(network))
+    table = measure(network, x, points.y_train.to(device), networks.hidden_names(network)).table
     _, _, again = trained(architecture, points, device, momentum, tmp_path / "again")
     assert again == losses
     for epoch, path in training.snapshots(tmp_path / "first").items():
@@ -94,7 +94,7 @@ def test_training_and_measuring_are_the_same_on_every_device_and_twice_on_one(
     other, x, expected = trained(architecture, points, CPU, momentum, tmp_path / "cpu")
     # In float64, sums in another order; batch normalisation over ten points magnifies that.
     assert losses == pytest.approx(expected, rel=1e-6)
-    reference = measure(other, x, points.y_train, networks.hidden_names(other))
+    reference = measure(other, x, points.y_train, networks.hidden_names(other)).table
     assert table.drop(columns="value").equals(reference.drop(columns="value"))
     assert table.value.to_numpy() == pytest.approx(reference.value.to_numpy(), rel=1e-4, abs=1e-5)
 
@@ -111,7 +111,7 @@ def test_gpu_memory_of_deep_rfm_is_as_forecast():
     x[:, :10] += 4 * torch.nn.functional.one_hot(y)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    for _ in deep_rfm_rows.measure(datasets.Arrays(x, y, x[:0], y[:0], (1, 28, 28)), settings, 0):
+    for _ in deep_rfm_rows.measure(prepared.Arrays(x, y, x[:0], y[:0], (1, 28, 28)), settings, 0):
         pass
     peak = torch.cuda.max_memory_reserved(device) - before
     assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, d, 0, settings.width, settings.precision), rel=0.15)

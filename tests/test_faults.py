@@ -1,4 +1,4 @@
-"""What can break while a run goes on: it ends with the same files as a run that nobody disturbed, or says what is wrong and then does.
+"""Whatever breaks during a run, it ends with the same files as an undisturbed run, if need be after saying what is wrong.
 
 Run by `make test-faults`. Disks that are full or read-only, and no network, need root and Linux.
 """
@@ -22,7 +22,7 @@ as_root = pytest.mark.skipif(
 CONFIG = """
 run: small
 seeds: [0]
-figures: [figure_03, figure_07]
+figures: [figure_03, figure_07, figure_s1]
 datasets: {digits: {source: sklearn, n: 120, n_test: 40}}
 deep_rfm: {depth: 2, gram_layers: [1], activations: {relu: {width: 32}}}
 networks:
@@ -64,7 +64,7 @@ def left(folder):
     return {name: content for name, content in made(folder).items() if ".damaged" not in name}
 
 
-def test_a_run_killed_at_ten_random_moments_goes_on_with_the_same_command(tmp_path, config, run, undisturbed):
+def test_run_killed_ten_times_goes_on_with_the_same_command(tmp_path, config, run, undisturbed):
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path]
     command = [str(part) for part in (*command, "--configfile", config, "--cores", "2")]
     chance, kills = random.Random(1), 0
@@ -106,7 +106,7 @@ def disk(tmp_path):
 
 @as_root
 @pytest.mark.parametrize(("part", "share"), [("results", 0.2), ("results", 0.5), ("results", 0.8), ("figures", 0.3)])
-def test_a_full_disk_is_said_and_nothing_half_written_is_taken_for_whole(part, share, tmp_path, run, disk, undisturbed):
+def test_full_disk_is_reported_and_nothing_half_written_is_taken_for_whole(part, share, tmp_path, run, disk, undisturbed):
     needed = sum(len(content) for name, content in undisturbed.items() if name.startswith(part))
     disk(tmp_path / part, int(needed * share))
     stopped = run()
@@ -119,7 +119,7 @@ def test_a_full_disk_is_said_and_nothing_half_written_is_taken_for_whole(part, s
 
 
 @as_root
-def test_a_read_only_results_folder_is_said(tmp_path, run, disk, undisturbed):
+def test_read_only_results_folder_is_reported(tmp_path, run, disk, undisturbed):
     disk(tmp_path / "results", 10_000_000)
     disk(tmp_path / "results", 10_000_000, "ro")
     stopped = run()
@@ -135,11 +135,11 @@ def test_a_read_only_results_folder_is_said(tmp_path, run, disk, undisturbed):
     [
         ("results/small/data/digits.npz", "results/small/deep_rfm/digits/relu/seed_0.csv"),
         ("results/small/deep_rfm/digits/relu/seed_0.csv", "figures/small/figure_03.png"),
-        ("results/small/networks/digits/mlp/seed_0/ablation.csv", "figures/small/figure_07.pdf"),
+        ("results/small/networks/digits/mlp/seed_0/truncation.csv", "figures/small/figure_s1.pdf"),
     ],
 )
 @pytest.mark.parametrize("how", ["cut", "flipped"])
-def test_a_damaged_file_is_noticed_and_made_again(damaged, wanted, how, tmp_path, run, undisturbed):
+def test_damaged_file_is_noticed_and_recreated(damaged, wanted, how, tmp_path, run, undisturbed):
     for name, content in undisturbed.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -157,7 +157,7 @@ def test_a_damaged_file_is_noticed_and_made_again(damaged, wanted, how, tmp_path
     assert left(tmp_path) == undisturbed
 
 
-def test_a_poor_environment_changes_nothing(tmp_path, config, undisturbed):
+def test_poor_environment_changes_nothing(tmp_path, config, undisturbed):
     folder = tmp_path / "ein Ordner für Läufe"
     folder.mkdir()
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", folder]

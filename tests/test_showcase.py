@@ -1,7 +1,7 @@
 """The showcase is what the code makes: compared with the finished default run in the folder that AGOP_DNC_RUN names.
 
-On the machine that made it the bytes are equal. Another processor rounds otherwise, and training carries that on; the
-tolerances of `agop_dnc.comparison` say how far.
+On the machine that made it the bytes are equal. Another processor rounds differently, and training carries that on; the tolerances
+that the tables declare say how far.
 """
 
 import json
@@ -15,17 +15,20 @@ import pytest
 from conftest import REPOSITORY
 
 from agop_dnc.pipeline import comparison, instructions
+from agop_dnc.studies import all as studies
 
 sys.path.insert(0, str(REPOSITORY / "showcase"))
 from make import checksums
 
 pytestmark = pytest.mark.skipif("AGOP_DNC_RUN" not in os.environ, reason="`make check-showcase` makes the run it needs")
-SHOWCASE = REPOSITORY / "showcase"
+SHOWCASE = REPOSITORY / "results" / "showcase" / "default"
+PICTURES = REPOSITORY / "figures" / "showcase" / "default"
 RUN = Path(os.environ.get("AGOP_DNC_RUN", ".")).resolve()
+RESULTS, FIGURES = RUN / "results" / "default", RUN / "figures" / "default"
 
 
 def both(name, keys):
-    shown, made = (pd.read_csv(folder / name) for folder in (SHOWCASE, RUN / "results" / "default" / "tables"))
+    shown, made = (pd.read_csv(folder / "tables" / name) for folder in (SHOWCASE, RESULTS))
     assert list(shown.columns) == list(made.columns)
     merged = shown.merge(made, on=keys, how="outer", suffixes=("_shown", "_made"), indicator=True)
     assert set(merged.pop("_merge")) == {"both"}
@@ -33,10 +36,10 @@ def both(name, keys):
 
 
 def compared():
-    """Every table of numbers; the verdicts are compared with an eye on their bounds."""
+    """Return the comparison of every table of numbers; the verdicts are compared with an eye on their bounds."""
     if "AGOP_DNC_RUN" not in os.environ:
         return []
-    return [r for r in comparison.compare(SHOWCASE, RUN / "results" / "default") if r.table != "claims.csv"]
+    return [r for r in comparison.compare(SHOWCASE, RESULTS, studies.tables()) if r.table != "claims.csv"]
 
 
 def test_verdicts_are_the_same():
@@ -47,8 +50,8 @@ def test_verdicts_are_the_same():
 
 
 def on_the_edge(row):
-    """Whether a quantity's seeds lie so near its bound that another draw of them may fall on the other side."""
-    evidence = pd.read_csv(SHOWCASE / "claims_evidence.csv").fillna("")
+    """Return whether a quantity's seeds lie so near its bound that another draw of them may fall on the other side."""
+    evidence = pd.read_csv(SHOWCASE / "tables" / "claims_evidence.csv").fillna("")
     rows = evidence[(evidence.claim == row.claim) & (evidence.dataset == row.dataset) & (evidence.model == row.model)]
     spread = rows.groupby("quantity").agg({"value": ["mean", "std"], "at_least": "first", "at_most": "first"})
     mean, std, low, high = (spread.iloc[:, column] for column in range(4))
@@ -61,10 +64,10 @@ def test_numbers_are_the_same_within_their_tolerances(result):
     assert result.outside.empty, result.outside.head(20).to_string()
 
 
-def test_tables_have_the_checksums_that_are_kept_for_this_processor():
+def test_tables_have_the_checksums_kept_for_this_processor():
     """SHA-256 of every table of the run but those that say how long it took."""
     kept = json.loads((SHOWCASE / "checksums.json").read_text(encoding="utf-8"))
-    made = checksums(RUN / "results" / "default" / "tables")
+    made = checksums(RESULTS / "tables")
     if instructions.family() not in kept:
         pytest.skip(f"no checksums are kept for {instructions.family()}; they are {json.dumps(made)}")
     assert made == kept[instructions.family()]
@@ -73,16 +76,16 @@ def test_tables_have_the_checksums_that_are_kept_for_this_processor():
 @pytest.fixture(scope="module")
 def same_numbers():
     """Whether the run's tables are the showcase's to the byte, as they are on the machine that made it."""
-    tables = RUN / "results" / "default" / "tables"
-    return all(path.read_bytes() == (tables / path.name).read_bytes() for path in SHOWCASE.glob("*.csv"))
+    shown = list((SHOWCASE / "tables").glob("*.csv"))
+    return all(path.read_bytes() == (RESULTS / "tables" / path.name).read_bytes() for path in shown)
 
 
-@pytest.mark.parametrize("picture", sorted(path.name for path in SHOWCASE.glob("*.png")))
+@pytest.mark.parametrize("picture", sorted(path.name for path in PICTURES.glob("*.png")))
 def test_pictures_look_the_same(picture, same_numbers):
     from matplotlib.image import imread
     from skimage.metrics import structural_similarity
 
-    shown, made = (imread(folder / picture)[..., :3] for folder in (SHOWCASE, RUN / "figures" / "default"))
+    shown, made = (imread(folder / picture)[..., :3] for folder in (PICTURES, FIGURES))
     assert shown.shape == made.shape
     if same_numbers:
         assert np.array_equal(shown, made)
@@ -92,8 +95,6 @@ def test_pictures_look_the_same(picture, same_numbers):
 
 
 def test_every_picture_and_notebook_of_the_run_is_shown():
-    assert {path.name for path in SHOWCASE.glob("*.png")} == {
-        path.name for path in (RUN / "figures/default").glob("*.png")
-    }
-    notebooks = {path.name for path in (RUN / "results/default/notebooks").glob("*.ipynb")}
+    assert {path.name for path in PICTURES.glob("*.png")} == {path.name for path in FIGURES.glob("*.png")}
+    notebooks = {path.name for path in (RESULTS / "notebooks").glob("*.ipynb")}
     assert {path.name for path in (SHOWCASE / "notebooks").glob("*.ipynb")} == notebooks

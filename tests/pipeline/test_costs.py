@@ -1,4 +1,4 @@
-"""What jobs cost: exact peaks of memory, and one row a job."""
+"""What jobs cost: exact peaks of memory, the processor time of children too, and one row per job."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pandas as pd
 from agop_dnc.pipeline import costs
 
 
-def test_the_peak_is_what_the_process_really_held():
+def test_peak_memory_is_what_the_process_held():
     """200 MB held for a moment are in the figure, however short they were held."""
     code = "import numpy; from agop_dnc.pipeline import costs as c; before = c.memory(); numpy.ones(25_000_000); print(before, c.memory())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -18,26 +18,56 @@ def test_the_peak_is_what_the_process_really_held():
     assert 195 < after - before < 210  # pages, and what numpy's allocator adds
 
 
-def test_a_table_has_a_row_for_every_benchmark_file(tmp_path):
-    folder = tmp_path / "benchmarks"
-    (folder / "fit_deep_rfm").mkdir(parents=True)
-    header = "s\th:m:s\tmax_rss\tcpu_time\n"
-    (folder / "fit_deep_rfm" / "mnist_relu_0.tsv").write_text(f"{header}12.5\t0:00:12\t1.0\t11.0\n")
-    (folder / "evaluate_claims.tsv").write_text(f"{header}0.5\t0:00:00\tNA\t0.4\n")
-    (folder / "collect_costs.tsv").write_text(f"{header}0.1\t0:00:00\tNA\t0.1\n")  # of the run before
+BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
+PARENT = """
+import json, subprocess, sys, time
+from agop_dnc.pipeline import costs
+before = costs.times()
+subprocess.run([sys.executable, "-c", {child!r}], check=True)
+between = costs.times()
+begun = time.process_time()
+while time.process_time() < begun + 0.5: pass
+print(json.dumps([before, between, costs.times()]))
+"""
+
+
+def test_processor_time_is_the_processs_own_and_its_childrens():
+    """A child burns a second and this process half of one, measured by the clock of each."""
+    code = PARENT.format(child=BURN.format(seconds=1.0))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, between, after = json.loads(done.stdout)
+    # The system counts in hundredths of a second; starting and ending a child take some hundredths more.
+    assert 0.98 <= between["cpu_seconds"] - before["cpu_seconds"] < 1.4
+    assert 0.48 <= after["cpu_seconds"] - between["cpu_seconds"] < 0.6
+    assert after["seconds"] >= before["seconds"] + 1.48
+
+
+def test_seconds_count_from_the_start_of_the_process():
+    code = "import time; time.sleep(0.5)\nfrom agop_dnc.pipeline import costs; print(costs.times()['seconds'])"
+    told = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert told >= 0.5
+
+
+def test_table_has_a_row_for_every_account(tmp_path):
     costs.record(tmp_path / "logs" / "fit_deep_rfm" / "mnist_relu_0.log")
-    table = costs.collect(folder)
-    assert list(table.columns) == costs.COLUMNS
+    costs.record(tmp_path / "logs" / "evaluate_claims.log")
+    costs.record(tmp_path / "logs" / "collect_costs.log")  # of the run before
+    table = costs.collect(tmp_path / "costs")
+    assert list(table.columns) == list(costs.COLUMNS)
     assert table.rule.tolist() == ["evaluate_claims", "fit_deep_rfm"]
     assert table.job.tolist() == ["", "mnist_relu_0"]
-    assert table.seconds.tolist() == [0.5, 12.5]
-    assert pd.isna(table.peak_memory_mb[0])
-    assert (
-        table.peak_memory_mb[1] == json.loads((folder / "fit_deep_rfm/mnist_relu_0.json").read_text())["peak_memory_mb"]
-    )
+    account = json.loads((tmp_path / "costs" / "fit_deep_rfm" / "mnist_relu_0.json").read_text())
+    assert table.iloc[1].to_dict() == {"rule": "fit_deep_rfm", "job": "mnist_relu_0"} | account
+    assert (table.seconds > 0).all()
 
 
-def test_a_run_leaves_what_each_of_its_jobs_cost(finished):
+def test_table_of_a_run_without_accounts_is_empty(tmp_path):
+    table = costs.collect(tmp_path / "costs")
+    assert list(table.columns) == list(costs.COLUMNS)
+    assert table.empty
+
+
+def test_run_leaves_what_each_of_its_jobs_cost(finished):
     table = pd.read_csv(finished / "results/test/tables/cost.csv")
     logs = {
         p.relative_to(finished / "results/test/logs").with_suffix("")
@@ -46,4 +76,6 @@ def test_a_run_leaves_what_each_of_its_jobs_cost(finished):
     named = {path.as_posix() for path in logs} - {"collect_costs"}
     assert {f"{row.rule}/{row.job}" if isinstance(row.job, str) else row.rule for row in table.itertuples()} == named
     assert (table.seconds > 0).all()
+    assert (table.cpu_seconds > 0).all()
     assert (table.peak_memory_mb > 50).all()
+    assert not list(finished.glob("results/test/benchmarks"))

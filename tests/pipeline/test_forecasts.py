@@ -24,7 +24,7 @@ def test_deep_rfm_forecast_is_two_matrices_and_what_goes_with_them():
 FIT = """
 import sys
 import torch
-from agop_dnc.data import datasets
+from agop_dnc.data import prepared
 from agop_dnc.models import deep_rfm
 from agop_dnc.pipeline import costs
 from agop_dnc.pipeline import forecasts
@@ -37,7 +37,7 @@ for points in (300, n):
     y = torch.arange(points) * 10 // points
     x = torch.randn(points, 256, dtype=torch.float64)
     x[:, :10] += 4 * torch.nn.functional.one_hot(y)
-    for _ in deep_rfm_rows.measure(datasets.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), settings, 0):
+    for _ in deep_rfm_rows.measure(prepared.Arrays(x, y, x[:0], y[:0], (1, 16, 16)), settings, 0):
         pass
 print(costs.memory()["peak_memory_mb"] - before)
 """

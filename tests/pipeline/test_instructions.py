@@ -33,31 +33,33 @@ def checksums(folder):
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory, snakemake):
+def limited(shared, snakemake):
     """The checksums under each limit."""
     found = {}
     for name, environment in LIMITS.items():
-        folder = tmp_path_factory.mktemp("limited")
-        done = snakemake(folder, "--cores", "2", *TABLES, "--config", "instructions=avx2", **environment)
-        assert done.returncode == 0, done.stderr
-        found[name] = checksums(folder)
+
+        def make(folder, environment=environment):
+            done = snakemake(folder, "--cores", "2", *TABLES, "--config", "instructions=avx2", **environment)
+            return done.stderr if done.returncode else ""
+
+        found[name] = checksums(shared(f"instructions {name}", make))
     return found
 
 
 @on_avx2
-def test_tables_are_equal_under_two_limits(limited):
+def test_avx2_tables_are_equal_with_and_without_avx512(limited):
     assert limited["all"] == limited["no AVX-512"]
 
 
 @on_avx2
-def test_tables_are_those_that_are_kept_for_this_processor(limited):
+def test_avx2_tables_have_the_checksums_kept_for_this_processor(limited):
     kind = instructions.family()
     if kind not in KNOWN:
         pytest.skip(f"no checksums are kept for {kind}; they are {json.dumps(limited['all'])}")
     assert limited["all"] == KNOWN[kind]
 
 
-def test_native_leaves_the_environment_alone(monkeypatch):
+def test_only_avx2_changes_the_environment(monkeypatch):
     monkeypatch.setattr(os, "environ", {})
     instructions.limit("native")
     assert os.environ == {}
@@ -66,7 +68,7 @@ def test_native_leaves_the_environment_alone(monkeypatch):
     assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2"
 
 
-def test_a_processor_without_avx2_is_said(monkeypatch):
+def test_processor_without_avx2_is_an_error_with_the_remedy(monkeypatch):
     monkeypatch.setattr(instructions, "processor", lambda: {"flags": "fpu sse4_2"})
     with pytest.raises(UserError, match="instructions: native"):
         instructions.limit("avx2")

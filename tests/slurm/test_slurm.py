@@ -1,4 +1,4 @@
-"""The test configuration through a real Slurm of one node: the same bytes as a local run, also when jobs and the node are killed.
+"""The test configuration through a real Slurm of one node: the same bytes as a local run, also if jobs and the node are killed.
 
 Not collected by `make test`: `make test-slurm` starts the cluster and says where it is.
 """
@@ -70,18 +70,18 @@ def through_slurm(tmp_path_factory):
     return folder, done.stderr
 
 
-def test_the_whole_test_configuration_leaves_the_same_bytes_as_a_local_run(through_slurm, finished):
+def test_run_leaves_the_same_bytes_as_a_local_run(through_slurm, finished):
     folder, _ = through_slurm
     assert made(folder) == made(finished)
 
 
-def test_short_jobs_share_one_of_slurms(through_slurm):
-    """Four Deep RFMs, two networks' trainings, measurements and ablations, five of the review, nine figures in two; the others run here."""
+def test_short_jobs_share_one_slurm_job(through_slurm):
+    """Four Deep RFMs; two networks' trainings and measurements; four departures and the feature kernel; nine figures in two."""
     _, said = through_slurm
     assert said.count("has been submitted with SLURM jobid") == 1 + 1 + 1 + 2
 
 
-def test_jobs_that_share_one_of_slurms_share_its_snakemakes(through_slurm):
+def test_jobs_in_one_slurm_job_share_its_snakemakes(through_slurm):
     """Two start in each of Slurm's jobs, however many are in it: what the plugin submits, and what that starts on the node."""
     folder, _ = through_slurm
     logs = [path.read_text() for path in folder.glob(".snakemake/slurm_logs/*/*.log")]
@@ -92,15 +92,11 @@ LONG = """
 run: long
 seeds: [0]
 figures: [figure_07]
-datasets: {digits: {source: sklearn, n: 1500, studies: [mlp]}}
+datasets: {digits: {source: sklearn, n: 1500}}
 deep_rfm: {enabled: false}
 networks:
   measure_every: 5
   architectures: {mlp: {epochs: 60, learning_rate: 0.1, init_scale: 0.5}}
-claims: {enabled: false}
-collapse_iteration: {enabled: false}
-kernel_learning: {enabled: false}
-unconstrained_features: {enabled: false}
 """
 TABLES = [f"results/long/networks/digits/mlp/seed_0/{name}.csv" for name in ("training", "networks", "nfa")]
 
@@ -148,7 +144,7 @@ def disturbed(folder, long_config, disturb, *arguments):
     return [(folder / table).read_bytes() for table in TABLES], output
 
 
-def test_a_cancelled_training_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
+def test_cancelled_training_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
     def cancel():
         subprocess.run(["scancel", *queue()], check=True)
 
@@ -157,7 +153,7 @@ def test_a_cancelled_training_goes_on_from_its_snapshot(tmp_path, long_config, u
     assert found == undisturbed
 
 
-def test_a_node_that_goes_down_and_comes_back_loses_nothing(tmp_path, long_config, undisturbed):
+def test_node_that_goes_down_and_comes_back_loses_nothing(tmp_path, long_config, undisturbed):
     def down_and_up():
         subprocess.run([CLUSTER, "down", HERE], check=True)
         time.sleep(3)
@@ -167,7 +163,7 @@ def test_a_node_that_goes_down_and_comes_back_loses_nothing(tmp_path, long_confi
     assert found == undisturbed
 
 
-def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
+def test_training_that_exceeds_its_time_limit_goes_on_from_its_snapshot(tmp_path, long_config, undisturbed):
     """It hangs, so that a minute, the shortest limit that Slurm has, is too short on any machine; its retry is given more."""
 
     def hang():
@@ -181,7 +177,7 @@ def test_a_training_that_runs_into_its_time_limit_goes_on_from_its_snapshot(tmp_
     assert found == undisturbed
 
 
-def test_a_job_that_was_killed_for_its_memory_is_tried_again_with_more(tmp_path, long_config, undisturbed):
+def test_job_killed_for_its_memory_is_tried_again_with_more(tmp_path, long_config, undisturbed):
     """A first try is given less than importing PyTorch takes."""
     memory = "train_network:mem_mb=250 if attempt == 1 else 3000"
     done = run(tmp_path, *TABLES, *ALONE, memory, configfile=long_config)

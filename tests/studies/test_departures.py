@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from agop_dnc.data import datasets
+from agop_dnc.data import prepared
 from agop_dnc.kernels import radial
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import deep_rfm
@@ -82,7 +82,7 @@ def test_departures_of_definitions_are_arithmetic(arrays):
 
 def test_momentum_departure_resets_the_velocity(tmp_path, draw):
     x, y = draw(24, 1, 2, 4), torch.arange(24) % 3
-    dataset = datasets.Dataset(x.numpy(), y.numpy(), x.numpy(), y.numpy(), np.zeros((1, 2, 4)), np.ones((1, 2, 4)))
+    dataset = prepared.Dataset(x.numpy(), y.numpy(), x.numpy(), y.numpy(), np.zeros((1, 2, 4)), np.ones((1, 2, 4)))
     training = {"epochs": 3, "learning_rate": 0.1, "momentum": 0.0, "batch_size": 8, "measure_every": 2}
     rows = list(
         departures_rows.mlp_rows(dataset, training, {"hidden_layers": 2, "width": 8, "init_scale": 1.0}, 0, tmp_path)

@@ -187,7 +187,7 @@ def test_rows_hold_predictions_and_measurements(draw):
     assert (
         losses["D1: K = 2, L = 2, start × 0.05", "loss of gradient descent", 1]["measured"] > 1.5 * optimum(model).loss
     )
-    assert {row["metric"] for row in curves} == {"loss", "dnc1", "dnc2", "dnc2_before", "dnc3"}
+    assert {row["metric"] for row in curves} == {"optimum", "loss", "dnc1", "dnc2", "dnc2_before", "dnc3"}
     _, found = unconstrained_features_rows.threshold_rows(Model(2, 4, 2, 6, (1.0,) * 3), [0.5, 2.0], [0])
     assert [row["measured"] for row in found if row["quantity"] == "collapsed"] == [1.0, 0.0]
     assert all(row["relative_error"] < 1e-6 for row in found if row["quantity"] == "lowest loss")

@@ -1,4 +1,4 @@
-"""What a rule's script runs in."""
+"""The context that a rule's script runs in."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ for _ in range(20):
 """
 
 
-def test_of_many_that_want_a_folder_one_at_a_time_has_it(tmp_path):
+def test_folder_is_held_by_one_process_at_a_time(tmp_path):
     script = SCRIPT.format(scripts=str(REPOSITORY / "workflow" / "scripts"))
     processes = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path) for _ in range(4)]
     until = time.monotonic() + 60
@@ -51,7 +51,7 @@ with job(snakemake):
         ("raise KeyError('nc9')", "KeyError: 'nc9'"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path, failure, reason):
+def test_failure_is_one_line_on_the_terminal_and_a_traceback_in_the_log(tmp_path, failure, reason):
     script = FAILING.format(scripts=str(REPOSITORY / "workflow" / "scripts"), failure=failure)
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What a job of hours says while it runs."""
+"""The progress of a long job, in its log and on the terminal."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ with job.job(snakemake) as progress:
 """
 
 
-def test_progress_goes_to_the_log_in_whole_lines_and_more_rarely_to_the_terminal(tmp_path):
+def test_progress_goes_to_the_log_in_whole_lines_and_less_often_to_the_terminal(tmp_path):
     log = tmp_path / "logs" / "train.log"
     log.parent.mkdir()
     script = SCRIPT.format(scripts=str(REPOSITORY / "workflow" / "scripts"), log=str(log))

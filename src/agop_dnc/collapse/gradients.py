@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..kernels.radial import gram
+from ..kernels.blocks import gram
 from .layers import MatrixLayer
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..kernels.radial import row_chunks
+from ..kernels.blocks import row_chunks
 from ..randomness import generator
 
 COLLAPSE = ("nc1", "nc1_pinv", "nc2", "nc2_mse", "nc2_normalised")

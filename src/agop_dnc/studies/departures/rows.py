@@ -16,8 +16,9 @@ from ...collapse.metrics import class_means, nc1
 from ...collapse.network import loss_and_accuracy
 from ...data.prepared import Arrays, Dataset
 from ...kernels.agop import kernel_agop, matrix_sqrt
+from ...kernels.blocks import row_chunks
 from ...kernels.features import feature_map, to
-from ...kernels.radial import KERNELS, row_chunks
+from ...kernels.radial import KERNELS
 from ...kernels.regression import fit_predictor, normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, layers

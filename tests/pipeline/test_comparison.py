@@ -1,0 +1,135 @@
+"""The comparison of two runs' tables by the declared tolerances."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import REPOSITORY
+
+from agop_dnc.__main__ import main
+from agop_dnc.pipeline import comparison
+from agop_dnc.pipeline.tolerances import ALL_ROWS, Tolerance
+from agop_dnc.studies import all as studies
+from agop_dnc.studies.declaration import Table
+
+SHOWCASE = REPOSITORY / "results" / "showcase" / "default"
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """The showcase's tables to spoil, where a run has them."""
+    shutil.copytree(SHOWCASE / "tables", tmp_path / "tables")
+    return tmp_path
+
+
+def compared(folder):
+    return {result.table: result.outside for result in comparison.compare(SHOWCASE, folder, studies.tables())}
+
+
+def test_tables_agree_with_themselves_cell_by_cell(copied, capsys):
+    results = list(comparison.compare(SHOWCASE, copied, studies.tables()))
+    assert {result.table for result in results} >= {"deep_rfm.csv", "claims.csv", "departures.csv", "nfa_summary.csv"}
+    assert all(result.cells and result.outside.empty for result in results)
+    assert main(["compare", str(SHOWCASE), str(copied)]) == 0
+    assert "0 rows outside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("where", "factor", "rows"),
+    [
+        ("activation == 'relu' and metric == 'nc1' and layer == 3 and dataset == 'digits'", 1.1, 0),
+        ("activation == 'relu' and metric == 'nc1' and layer == 3 and dataset == 'digits'", 1.4, 9),
+        ("activation == 'cos' and metric == 'nc1' and layer == 3 and dataset == 'digits'", 1.1, 9),
+        ("metric == 'interpolation_error'", 1.4, 0),
+    ],
+)
+def test_cells_beyond_their_tolerance_are_found(where, factor, rows, copied):
+    path = copied / "tables/deep_rfm.csv"
+    table = pd.read_csv(path, float_precision="round_trip")
+    chosen = table.query(where).index
+    assert len(chosen) > 0
+    table.loc[chosen, "value"] *= factor
+    table.to_csv(path, index=False)
+    results = compared(copied)
+    assert len(results["deep_rfm.csv"]) == rows
+    assert results["departures.csv"].empty
+
+
+def test_missing_rows_verdicts_and_tables_are_found(copied, tmp_path, capsys):
+    tables = copied / "tables"
+    summary = pd.read_csv(tables / "nfa_summary.csv")
+    summary.iloc[:-1].to_csv(tables / "nfa_summary.csv", index=False)
+    claims = (tables / "claims.csv").read_text()
+    (tables / "claims.csv").write_text(claims.replace(",reproduced,", ",not tested,", 1))
+    (tables / "departures.csv").unlink()
+    results = compared(copied)
+    assert [len(results[f"{name}.csv"]) for name in ("nfa_summary", "claims", "departures")] == [1, 1, 1]
+    assert main(["compare", str(SHOWCASE), str(copied)]) == 1
+    assert main(["compare", str(SHOWCASE), str(tmp_path / "nowhere")]) == 2
+    assert "holds no tables" in capsys.readouterr().err
+
+
+TABLE = Table(
+    name="t",
+    rows="",
+    columns=("kind", "value", "note"),
+    tolerances=(Tolerance("kind == 'loose'", 2.0, 0.0, "a test"), Tolerance(ALL_ROWS, 1.01, 1e-3, "a test")),
+    derived=("note",),
+)
+
+
+def outside(ours, theirs, table=TABLE, kind="tight"):
+    one, other = (
+        pd.DataFrame({"kind": kind, "value": value, "note": note}, index=[0])
+        for value, note in ((ours, "a"), (theirs, "b"))
+    )
+    return len(comparison.compare_tables(table, one, other).outside)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind", "agree"),
+    [
+        (1.0, 1.009, "tight", True),  # within the factor
+        (1.0, 1.02, "tight", False),
+        (1.0, 1.9, "loose", True),  # the first tolerance that fits counts
+        (1.9, 1.0, "loose", True),  # from either side
+        (1.0, 2.1, "loose", False),
+        (1e-4, 9e-4, "tight", True),  # differ by less than `below`
+        (1e-9, -1e-9, "loose", False),  # a factor never joins two signs
+        (float("inf"), float("inf"), "tight", True),
+        (float("nan"), float("nan"), "tight", True),
+        (float("nan"), 1.0, "tight", False),
+    ],
+)
+def test_cells_agree_within_the_first_tolerance_that_fits(ours, theirs, kind, agree):
+    assert outside(ours, theirs, kind=kind) == (0 if agree else 1)
+
+
+def test_row_without_a_tolerance_must_agree_to_a_millionth():
+    bare = Table(name="t", rows="", columns=TABLE.columns, derived=TABLE.derived)
+    assert outside(1.0, 1.0 + 5e-7, bare) == 0
+    assert outside(1.0, 1.0 + 5e-6, bare) == 1
+
+
+def test_tables_of_other_columns_are_found():
+    result = comparison.compare_tables(TABLE, pd.DataFrame({"kind": ["a"]}), pd.DataFrame({"value": [1.0]}))
+    assert result.cells == 0
+    assert result.outside.columns.tolist() == ["columns"]
+
+
+def test_infinities_and_missing_numbers_agree_with_themselves(tmp_path):
+    about = {"dataset": "a", "architecture": "mlp", "seed": [0, 1], "epoch": 1, "metric": "nc1"}
+    rows = pd.DataFrame(about | {"value": [float("inf"), None]})
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        rows.to_csv(tmp_path / name / "training.csv", index=False)
+    (result,) = comparison.compare(tmp_path / "one", tmp_path / "two", studies.tables())
+    assert result.outside.empty
+
+
+def test_every_tolerance_is_a_query_over_the_columns_of_its_table():
+    for table in studies.tables().values():
+        row = pd.DataFrame({column: pd.Series(dtype="object") for column in table.columns})
+        for tolerance in table.tolerances:
+            row.query(tolerance.query)
+            assert tolerance.why
