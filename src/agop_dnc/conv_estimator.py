@@ -207,5 +207,6 @@ def _on_simplex(outputs: Array) -> Array:
     falling = -np.sort(-outputs, axis=1)
     excess = (np.cumsum(falling, axis=1) - 1) / np.arange(1, outputs.shape[1] + 1)
     last = (falling > excess).sum(axis=1, keepdims=True) - 1
-    probabilities: Array = np.maximum(outputs - np.take_along_axis(excess, last, axis=1), 0)
-    return probabilities / probabilities.sum(axis=1, keepdims=True)
+    probabilities = np.maximum(outputs - np.take_along_axis(excess, last, axis=1), 0)
+    normalised: Array = probabilities / probabilities.sum(axis=1, keepdims=True)
+    return normalised
