@@ -268,7 +268,8 @@ def entries(A: Prepared, B: Prepared, geometry: Geometry) -> Tensor:
     U, V = A.U.numpy(), B.U.numpy()
     boxed = U.shape[-1] != lengths[1]
     K = np.empty((len(U), len(V)), U.dtype)
-    function = _compiled(np.dtype(U.dtype).type)[0]
+    real: Any = U.dtype.type
+    function = _compiled(real)[0]
     block = max(1, _BLOCK_BYTES // (V[0].nbytes + B.roots[0].numpy().nbytes))
     shape = (geometry.width, geometry.filter_size, lengths, weights)
     given = (U, V, A.roots.numpy(), B.roots.numpy(), A is B, boxed, *shape, block)
