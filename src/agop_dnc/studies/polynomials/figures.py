@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned, legend_above, linear_band
-from ...pipeline.tables import summary
+from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned, legend_above
 from .notes import MODELS, last_iterations
 
 _STYLES = {
@@ -54,9 +53,9 @@ def polynomials_figure(
 
 
 def _against_points(axis: Axes, rows: pd.DataFrame) -> None:
-    last = summary(last_iterations(rows), ["model", "n"])
-    for model, (colour, marker) in _STYLES.items():
-        linear_band(axis, last[last.model == model].sort_values("n"), "n", MODELS[model], colour, marker)
+    last = last_iterations(rows)
+    for model in _STYLES:
+        _median_and_range(axis, last[last.model == model], "n", model)
     sizes = sorted(rows.n.unique())
     axis.set_xscale("log")
     axis.set_xticks(sizes, labels=[f"{n:,}" for n in sizes])
@@ -67,13 +66,23 @@ def _against_points(axis: Axes, rows: pd.DataFrame) -> None:
 def _against_iterations(axis: Axes, rows: pd.DataFrame) -> None:
     plain = rows[rows.model == "laplace"]
     for model in ("rfm", "rfm_centred"):
-        colour, marker = _STYLES[model]
-        curve = summary(pd.concat([plain, rows[rows.model == model]]), ["iteration"])
-        linear_band(axis, curve, "iteration", MODELS[model], colour, marker)
+        _median_and_range(axis, pd.concat([plain, rows[rows.model == model]]), "iteration", model)
     for model in ("network", "laplace_true"):
-        axis.axhline(rows[rows.model == model].value.mean(), color=_STYLES[model][0], linestyle="--", linewidth=1)
+        axis.axhline(rows[rows.model == model].value.median(), color=_STYLES[model][0], linestyle="--", linewidth=1)
     axis.set_xticks(sorted(rows.iteration.unique()))
     _r2_axis(axis, "updates of $M$")
+
+
+def _median_and_range(axis: Axes, rows: pd.DataFrame, x: str, model: str) -> None:
+    """Draw the median over seeds with a bar from the least to the largest, as a network may fail with one seed alone."""
+    colour, marker = _STYLES[model]
+    drawn = rows.groupby(x).value.agg(["median", "min", "max"])
+    bars = [drawn["median"] - drawn["min"], drawn["max"] - drawn["median"]]
+    axis.errorbar(
+        drawn.index, drawn["median"], bars, color=colour, marker=marker, markersize=3.5, linewidth=1.3, elinewidth=0.8,
+        label=MODELS[model],
+    )  # fmt: skip
+    sns.despine(ax=axis)
 
 
 def _r2_axis(axis: Axes, x: str) -> None:
@@ -84,9 +93,7 @@ def _r2_axis(axis: Axes, x: str) -> None:
 def _matrix(axis: Axes, M: Any, title: str) -> None:
     """Draw a block of a matrix as shares of its largest entry."""
     shares = M / np.abs(M).max()
-    sns.heatmap(
-        shares, ax=axis, vmin=-1, vmax=1, cmap="RdBu_r", square=True, cbar_kws={"shrink": 0.7}, rasterized=True
-    )
+    sns.heatmap(shares, ax=axis, vmin=-1, vmax=1, cmap="RdBu_r", square=True, cbar_kws={"shrink": 0.7}, rasterized=True)
     axis.set_xticks([])
     axis.set_yticks([])
     axis.set_title(f"{title}, first {len(M)}")

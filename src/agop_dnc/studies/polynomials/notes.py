@@ -46,21 +46,21 @@ def against_published(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Return the mean test R² over seeds of every model's last iteration: a row per model, a column per n."""
+    """Return the median test R² over seeds of every model's last iteration: a row per model, a column per n."""
     rows = last_iterations(table[(table.target == target) & (table.metric == "r2")])
-    means = rows.pivot_table(index="model", columns="n", values="value").reindex(MODELS)
-    shown = means.dropna(how="all").rename(index=MODELS, columns=lambda n: f"n = {n:,}")
+    medians = rows.pivot_table(index="model", columns="n", values="value", aggfunc="median").reindex(MODELS)
+    shown = medians.dropna(how="all").rename(index=MODELS, columns=lambda n: f"n = {n:,}")
     shown.columns.name = None
     return shown.reset_index()
 
 
 def points_saved(table: pd.DataFrame, target: str, share: float = 0.5) -> str:
-    """Return in a sentence from how many points on RFM and the Laplace kernel explain a share of the variance."""
+    """Return in a sentence from how many points on RFM and the Laplace kernel explain a share of the variance (medians)."""
     rows = last_iterations(table[(table.target == target) & (table.metric == "r2")])
-    means = rows.groupby(["model", "n"]).value.mean()
+    medians = rows.groupby(["model", "n"]).value.median()
     said = []
     for model in ("laplace", "rfm", "rfm_centred", "network"):
-        enough = means[model][means[model] >= share].index
+        enough = medians[model][medians[model] >= share].index
         said.append(
             f"{MODELS[model]} from n = {enough[0]:,} on" if len(enough) else f"{MODELS[model]} for no n of this run"
         )

@@ -30,7 +30,12 @@ def target_and_directions(name: str, d: int, degree: int, seed: int) -> tuple[Ta
 
 
 def polynomial_rows(
-    name: str, n: int, seed: int, settings: Mapping[str, Any], device: torch.device, metrics: dict[str, Tensor] | None = None
+    name: str,
+    n: int,
+    seed: int,
+    settings: Mapping[str, Any],
+    device: torch.device,
+    metrics: dict[str, Tensor] | None = None,
 ) -> Iterator[Row]:
     """Fit every model to n points of a polynomial and yield rows of polynomials.csv without their target, n and seed.
 

@@ -98,9 +98,7 @@ def figures(config: Configuration) -> Iterator[Figure]:
         section=BEYOND,
         tables=("polynomials",),
         parameters={"settings": [plain(chosen) | {"seeds": seeds(config)}]},
-        files={
-            f"metric_{target}": f"polynomials/{target}/metric_{seeds(config)[0]}.npz" for target in chosen.targets
-        },
+        files={f"metric_{target}": f"polynomials/{target}/metric_{seeds(config)[0]}.npz" for target in chosen.targets},
     )
 
 
