@@ -9,6 +9,7 @@ from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..declaration import VERDICTS, Figure, Parts, Study, Table
 from ..deep_rfm import study as deep_rfm
+from ..egop import study as egop
 from ..modular_arithmetic import study as modular_arithmetic
 from ..networks import study as networks
 from ..polynomials import study as polynomials
@@ -38,6 +39,8 @@ def settings_of_runs(config: Configuration) -> list[Config]:
                 found.append({"dataset": dataset, "model": architecture, "settings": used})
     if config.has("polynomials"):
         found += polynomials.settings_of_runs(config)
+    if config.has("egop"):
+        found += egop.settings_of_runs(config)
     if config.has("modular_arithmetic"):
         found += modular_arithmetic.settings_of_runs(config)
     return found
