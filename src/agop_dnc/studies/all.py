@@ -24,6 +24,9 @@ NAMES = (
     "kernel_learning",
     "kernel_trace",
     "unconstrained_features",
+    "polynomials",
+    "egop",
+    "modular_arithmetic",
     "verdicts",
 )
 
