@@ -23,6 +23,7 @@ NAMES = (
     "kernel_learning",
     "kernel_trace",
     "unconstrained_features",
+    "widths",
     "verdicts",
 )
 
