@@ -24,6 +24,7 @@ NAMES = (
     "kernel_trace",
     "unconstrained_features",
     "widths",
+    "generalisation",
     "verdicts",
 )
 

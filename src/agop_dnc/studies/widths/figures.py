@@ -77,7 +77,7 @@ def _floor_panel(axis: Axes, found: pd.DataFrame, K: int) -> None:
     low, median, high = np.array([random_directions(K, int(width)) for width in widths]).T
     axis.plot(widths, median, color=_GREY, linestyle="--", linewidth=1.2, label="NC2 of random directions")
     axis.fill_between(widths, low, high, color=_GREY, alpha=0.25, linewidth=0)
-    axis.set(xscale="log", yscale="log", xlabel="random features D", ylabel="floor c of the fit $a r^l + c$")
+    axis.set(xscale="log", yscale="log", xlabel="random features D", ylabel=r"floor $c$ of the fit $a\,r^l + c$")
     axis.set_xticks(widths)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda width, _: f"{width:,.0f}"))
     axis.xaxis.set_minor_locator(NullLocator())
