@@ -25,6 +25,7 @@ NAMES = (
     "unconstrained_features",
     "widths",
     "generalisation",
+    "scales",
     "verdicts",
 )
 
