@@ -27,6 +27,9 @@ NAMES = (
     "polynomials",
     "egop",
     "modular_arithmetic",
+    "widths",
+    "generalisation",
+    "scales",
     "verdicts",
 )
 
