@@ -2,10 +2,8 @@
 
 from agop_dnc.studies.egop import study as egop
 
-
-def egop_forecast(wildcards):
-    """Return the forecast of one target with one seed."""
-    return egop.forecast(SETTINGS, RATE)
+# Return the forecast of one target with one seed.
+egop_forecast = lambda wildcards: egop.forecast(SETTINGS, RATE)
 
 
 rule estimate_egop:

@@ -2,10 +2,8 @@
 
 from agop_dnc.studies.modular_arithmetic import study as modular_arithmetic
 
-
-def modular_forecast(wildcards):
-    """Return the forecast of one RFM."""
-    return modular_arithmetic.forecast(SETTINGS, int(wildcards.p), wildcards.kernel, RATE)
+# Return the forecast of one RFM.
+modular_forecast = lambda wildcards: modular_arithmetic.forecast(SETTINGS, int(wildcards.p), wildcards.kernel, RATE)
 
 
 rule fit_modular_arithmetic:

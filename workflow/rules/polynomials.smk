@@ -2,10 +2,8 @@
 
 from agop_dnc.studies.polynomials import study as polynomials
 
-
-def polynomials_forecast(wildcards):
-    """Return the forecast of one target with one seed."""
-    return polynomials.forecast(SETTINGS, RATE)
+# Return the forecast of one target with one seed.
+polynomials_forecast = lambda wildcards: polynomials.forecast(SETTINGS, RATE)
 
 
 rule fit_polynomials:

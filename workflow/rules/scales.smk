@@ -2,10 +2,8 @@
 
 from agop_dnc.studies.scales import study as scales
 
-
-def scales_forecast(wildcards):
-    """Return the forecast of one network."""
-    return scales.forecast(SETTINGS, size_of(wildcards.dataset), RATE)
+# Return the forecast of one network.
+scales_forecast = lambda wildcards: scales.forecast(SETTINGS, size_of(wildcards.dataset), RATE)
 
 
 rule train_to_loss:

@@ -2,10 +2,8 @@
 
 from agop_dnc.studies.widths import study as widths
 
-
-def widths_forecast(wildcards):
-    """Return the forecast of all seeds of one width."""
-    return widths.forecast(SETTINGS, int(wildcards.width), size_of(wildcards.dataset), RATE)
+# Return the forecast of all seeds of one width.
+widths_forecast = lambda wildcards: widths.forecast(SETTINGS, int(wildcards.width), size_of(wildcards.dataset), RATE)
 
 
 rule sweep_width:

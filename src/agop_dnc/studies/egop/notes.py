@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .study import FORMULAS
+from .formulas import FORMULAS
 
 METRICS = {
     "relative_error": r"$\|G - \mathrm{EGOP}\|_F / \|\mathrm{EGOP}\|_F$",

@@ -13,17 +13,8 @@ from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
+from .formulas import FORMULAS as FORMULAS
 
-# The targets' formulas, as readers know them.
-FORMULAS = {
-    "product": "x₁x₂",
-    "squared_sum": "(x₁+x₂)²",
-    "sine_of_sum": "sin(x₁+x₂)",
-    "absolute_sum": "|x₁+x₂+x₃|",
-    "gaussian_bump": "exp(−x₁²−x₂²)",
-    "staircase": "x₁+x₁x₂+x₁x₂x₃",
-    "parabola_and_line": "x₁²+2x₂",
-}
 TargetName = Literal[
     "product", "squared_sum", "sine_of_sum", "absolute_sum", "gaussian_bump", "staircase", "parabola_and_line"
 ]

@@ -11,7 +11,7 @@ import pandas as pd
 from ...notes import Facts, short, title
 from ..deep_rfm.notes import ACTIVATIONS
 from ..judging import LEAST_SEEDS, interval
-from ..networks.study import TITLES
+from ..networks.titles import TITLES
 
 
 def model_title(model: str) -> str:

@@ -15,6 +15,7 @@ from ..checks import own_labels
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 from ..deep_rfm import study as deep_rfm
 from ..networks import study as networks
+from ..networks.titles import TITLES as NETWORK_TITLES
 
 
 class GeneralisationSection(Settings):
@@ -81,7 +82,7 @@ def figures(config: Configuration) -> Iterator[Figure]:
     settings: list[Config] = []
     for dataset in shown:
         for model in seeds_of(config, dataset):
-            notes = networks.notes if model in networks.TITLES else deep_rfm.notes
+            notes = networks.notes if model in NETWORK_TITLES else deep_rfm.notes
             settings += notes(config, [(dataset, model)])
     yield Figure(
         name="figure_s7",
