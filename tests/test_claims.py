@@ -9,16 +9,16 @@ from conftest import REPOSITORY
 from agop_dnc.pipeline import tables
 from agop_dnc.studies import all as studies
 from agop_dnc.studies import judging
+from agop_dnc.studies.all import settings_of_runs
 from agop_dnc.studies.deep_rfm import claims as deep_rfm
 from agop_dnc.studies.judging import NOT_TESTED, REPRODUCED, Context
 from agop_dnc.studies.networks import claims as networks
 from agop_dnc.studies.verdicts import claims
 from agop_dnc.studies.verdicts.claims import CLAIMS
-from agop_dnc.studies.verdicts.study import settings_of_runs
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "studies"))
 import test_deep_rfm_claims as of_deep_rfm
-import test_feature_kernel_checks as of_feature_kernel
+import test_feature_kernel_claims as of_feature_kernel
 import test_networks_claims as of_networks
 import test_removals as of_removals
 
@@ -34,7 +34,7 @@ def judged():
 
 
 def test_the_claims_are_the_protocols():
-    assert list(CLAIMS) == [f"dnc-{name}" for name in IDS.split()] + ["check-a1"]
+    assert [name for name in CLAIMS if name.startswith("dnc-")] == [f"dnc-{name}" for name in IDS.split()]
     assert [name for name in CLAIMS if claims.is_check(name)] == ["check-a1"]
 
 
@@ -45,7 +45,8 @@ def test_every_quantity_has_a_reason_for_its_bounds():
 def test_tables_that_bear_everything_out_reproduce_everything(judged):
     rows, evidence = judged
     assert {row["claim"] for row in rows} == set(CLAIMS)
-    assert {row["verdict"] for row in rows} == {REPRODUCED}
+    of_the_paper = [row for row in rows if row["claim"].startswith(("dnc-", "check-"))]
+    assert {row["verdict"] for row in of_the_paper} == {REPRODUCED}
     assert all(list(row) == judging.COLUMNS for row in rows)
     assert all(list(row) == judging.EVIDENCE_COLUMNS for row in evidence)
 
@@ -55,6 +56,7 @@ def test_verdicts_follow_from_the_written_evidence(judged, tmp_path):
     tables.write(rows, judging.COLUMNS, tmp_path / "claims.csv")
     tables.write(evidence, judging.EVIDENCE_COLUMNS, tmp_path / "claims_evidence.csv")
     written = tables.read(tmp_path / "claims.csv").fillna({"dataset": "", "model": ""})
+    written = written[written.verdict != NOT_TESTED].reset_index(drop=True)  # those have no evidence
     again = judging.recompute(tables.read(tmp_path / "claims_evidence.csv"))
     columns = [*judging.KEYS, "verdict", "seeds", "low", "high", "reference"]
     pd.testing.assert_frame_equal(again[columns], written[columns], check_exact=True, check_dtype=False)

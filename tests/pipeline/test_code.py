@@ -153,7 +153,7 @@ def test_no_script_depends_on_a_declaration(script):
     assert not {
         name for name in used if name.startswith("agop_dnc.studies.") and name.endswith((".study", ".checks"))
     } - {
-        "agop_dnc.studies.feature_kernel.checks"  # of numbers
+        "agop_dnc.studies.feature_kernel.claims"  # of numbers
     }
     assert not {"agop_dnc.studies.declaration", "agop_dnc.studies.all"} & used
 

@@ -1,10 +1,7 @@
 """The verdicts: every claim judged by the run's tables."""
 
-from agop_dnc.studies.verdicts import study as verdicts
-
 # Claims are about a dataset's own labels.
 JUDGED = SETTINGS.original()
-JUDGING = [study.name for study in studies.running(SETTINGS) if study.claims]
 
 
 rule evaluate_claims:
@@ -24,8 +21,8 @@ rule evaluate_claims:
         **needs(),
     params:
         datasets=JUDGED,
-        settings=verdicts.settings_of_runs(SETTINGS),
+        settings=studies.settings_of_runs(SETTINGS),
         columns=columns_of("claims", "claims_evidence"),
-        code=code_of("evaluate_claims.py"),
+        code=[code_of("evaluate_claims.py"), *map(code_of, sorted(SOURCE.glob("agop_dnc/studies/*/claims.py")))],
     script:
         "../scripts/evaluate_claims.py"

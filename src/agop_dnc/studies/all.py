@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError, did_you_mean
 from ..pipeline import config as configuration
-from ..pipeline.config import Configuration
+from ..pipeline.config import Config, Configuration
 from .declaration import PREDICTIONS, SECTIONS, Figure, Study, Table, predictions_table
 
 # A new study is one line here. The order is that of the rules and of the index.
@@ -27,6 +27,7 @@ NAMES = (
     "polynomials",
     "egop",
     "modular_arithmetic",
+    "noisy_images",
     "widths",
     "generalisation",
     "scales",
@@ -93,6 +94,11 @@ def judged_tables(config: Configuration) -> list[str]:
     """Return the tables of a configuration by which claims are judged."""
     made = parts(config)
     return [table.name for study in running(config) if study.claims for table in study.tables if table.name in made]
+
+
+def settings_of_runs(config: Configuration) -> list[Config]:
+    """Return the settings of every model that claims are about, for comparison with the paper's."""
+    return [run for study in running(config) for run in study.runs(config)]
 
 
 def tables() -> dict[str, Table]:

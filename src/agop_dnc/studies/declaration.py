@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..pipeline.config import Configuration
+from ..pipeline.config import Config, Configuration
 from ..pipeline.tolerances import Tolerance
 from ..settings import Settings
 
@@ -90,6 +90,10 @@ def _no_parts(config: Configuration) -> Parts:
     return {}
 
 
+def _no_runs(config: Configuration) -> list[Config]:
+    return []
+
+
 def _no_figures(config: Configuration) -> Sequence[Figure]:
     return ()
 
@@ -107,6 +111,8 @@ class Study:
         check: Raises UserError, with one sentence, for settings that do not go together.
         predictions: How two runs of its rows of `predictions.csv` are compared.
         claims: Whether `claims.py` in its folder judges claims by the run's tables.
+        runs: The settings of each model that claims are about, which a verdict compares with the paper's: mappings with `dataset`,
+            `model` and `settings`.
         always: Whether it runs with its defaults if its section is missing.
     """
 
@@ -118,6 +124,7 @@ class Study:
     check: Callable[[Configuration], None] = _no_mistake
     predictions: tuple[Tolerance, ...] = ()
     claims: bool = False
+    runs: Callable[[Configuration], list[Config]] = _no_runs
     always: bool = False
 
 

@@ -238,6 +238,16 @@ TABLE = Table(
     ),
 )
 
+
+def runs(config: Configuration) -> list[Config]:
+    """Return the settings of every Deep RFM, for comparison with the paper's."""
+    return [
+        {"dataset": dataset, "model": activation, "settings": job_settings(config, activation, dataset)}
+        for dataset in datasets(config)
+        for activation in activations(config)
+    ]
+
+
 STUDY = Study(
     name="deep_rfm",
     settings=DeepRfmSection,
@@ -246,5 +256,6 @@ STUDY = Study(
     figures=figures,
     check=check,
     claims=True,
+    runs=runs,
     always=True,
 )

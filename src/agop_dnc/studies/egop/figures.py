@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -31,7 +33,7 @@ def egop_figure(table: pd.DataFrame, caption: str) -> Figure:
             if metric == "cosine":
                 values = values.assign(value=1 - values.value)
             _panel(axis, values)
-            axis.set(ylabel=label, title=title(target, noise))
+            axis.set(ylabel=label, title=title(*cast(tuple[str, float], (target, noise))))
     for axis in axes[-1]:
         axis.set_xlabel("points $n$")
     return captioned(legend_above(figure, axes[0, 0]), caption)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pandas as pd
 
 from .formulas import FORMULAS
@@ -44,7 +46,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     names = [model_title(*key) for key in zip(wide.model, wide.iteration, wide.gradients, strict=True)]
     titles = [title(*key) for key in zip(wide.target, wide.noise, strict=True)]
     wide = wide.assign(target=titles, model=names)
-    shown = wide[["target", "model", "gradients", "relative_error", "scaled_error", "cosine", "sin_theta", "scale"]]
+    shown: pd.DataFrame = wide[
+        ["target", "model", "gradients", "relative_error", "scaled_error", "cosine", "sin_theta", "scale"]
+    ]
     return shown.rename(columns=lambda name: name.replace("_", " "))
 
 
@@ -54,7 +58,7 @@ def rates(table: pd.DataFrame) -> pd.DataFrame:
     errors = table[(table.metric == "relative_error") & (table.gradients == "raw")]
     first, last = errors.n.min(), errors.n.max()
     for (target, noise), own in errors.groupby(["target", "noise"], sort=False):
-        row: dict[str, object] = {"target": title(target, noise)}
+        row: dict[str, object] = {"target": title(*cast(tuple[str, float], (target, noise)))}
         for model, iteration, gradients in drawn_models(table)[:3]:
             curve = own[(own.model == model) & (own.iteration == iteration)].groupby("n").value.mean()
             row[model_title(model, iteration, gradients)] = curve[first] / curve[last]

@@ -110,4 +110,5 @@ STUDY = Study(
     parts=parts,
     figures=figures,
     claims=True,
+    runs=settings_of_runs,
 )

@@ -47,7 +47,7 @@ def deep_rfm_rows(arrays: Arrays, settings: DeepRfmSettings, seed: int) -> Itera
     features = arrays.x_train
     for index, (layer, projected, mapped) in enumerate(layers(arrays.x_train, Y, settings, seed), start=1):
         yield from _accuracies(index, layer.predictor, layer.predictor.X, y, X_test, arrays.y_test)
-        X_test = layer.agop_features(X_test)
+        X_test = layer.projected(X_test)
         yield from _collapse(index, arrays, projected, X_test)
         X_test, features = layer.features(X_test), mapped
     final = final_predictor(features, Y, settings)
@@ -77,7 +77,7 @@ def network_rows(network: Network, arrays: Arrays) -> Iterator[Row]:
 def hidden_outputs(network: Network, points: Tensor, image_shape: tuple[int, int, int]) -> Iterator[Tensor]:
     """Yield the outputs (n×width) of a network's hidden layers for flattened points (n×d)."""
     images = points.reshape(-1, *image_shape)
-    h = torch.cat([network.backbone(some) for some in images.split(_CHUNK)])
+    h = torch.cat([network.backbone(some) for some in torch.split(images, _CHUNK)])
     for module in list(network.head)[:-1]:
         h = module(h)
         if isinstance(module, torch.nn.ReLU):

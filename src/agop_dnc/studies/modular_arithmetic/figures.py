@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,7 +43,7 @@ def grokking_figure(table: pd.DataFrame, caption: str) -> Figure:
         axis.remove()
     for axis, ((p, operation, kernel), rows) in zip(axes.flat, panels, strict=False):
         _panel(axis, rows)
-        axis.set_title(f"{title(p, operation)}, {kernel} kernel")
+        axis.set_title(f"{title(*cast(tuple[int, str], (p, operation)))}, {kernel} kernel")
     for axis in axes[:, 0]:
         axis.set_ylabel("share")
     return captioned(legend_above(figure, axes[0, 0]), caption)

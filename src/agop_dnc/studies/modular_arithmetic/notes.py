@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pandas as pd
 
 from ...data.modular import OPERATIONS
@@ -22,7 +24,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     for (p, operation, kernel, seed), own in table.groupby(["p", "operation", "kernel", "seed"], sort=False):
         wide = own[own.model == "rfm"].pivot(index="iteration", columns="metric", values="value").sort_index()
         random = own[(own.model == "random_circulant") & (own.metric == "test_accuracy")].value
-        row = {"": title(p, operation), "kernel": kernel, "seed": seed}
+        row = {"": title(*cast(tuple[int, str], (p, operation))), "kernel": kernel, "seed": seed}
         for share in (0.05, 0.5, 0.99):
             passed = wide.index[wide.test_accuracy >= share]
             row[f"iteration at {share:.0%}"] = str(passed[0]) if len(passed) else "–"
@@ -44,7 +46,7 @@ def progress(table: pd.DataFrame, iterations: int = 8) -> pd.DataFrame:
     chosen = table[table.model == "rfm"]
     for (p, operation, kernel), own in chosen.groupby(["p", "operation", "kernel"], sort=False):
         means = own.groupby(["metric", "iteration"]).value.mean()
-        row = {"": title(p, operation), "kernel": kernel}
+        row = {"": title(*cast(tuple[int, str], (p, operation))), "kernel": kernel}
         for metric in ("test_accuracy", "circulant_deviation", "alignment"):
             curve = means[metric]
             last = min(iterations, int(curve.index.max()))

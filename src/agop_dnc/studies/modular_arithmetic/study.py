@@ -168,4 +168,5 @@ STUDY = Study(
     figures=figures,
     check=check,
     claims=True,
+    runs=settings_of_runs,
 )

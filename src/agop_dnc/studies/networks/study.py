@@ -358,6 +358,21 @@ TABLES = (
     ),
 )
 
+
+def runs(config: Configuration) -> list[Config]:
+    """Return the settings of every network, for comparison with the paper's."""
+    return [
+        {
+            "dataset": dataset,
+            "model": architecture,
+            "settings": network_settings(config, architecture, dataset)
+            | training_settings(config, architecture, dataset),
+        }
+        for architecture in architectures(config)
+        for dataset in datasets(config, architecture)
+    ]
+
+
 STUDY = Study(
     name="networks",
     settings=NetworksSection,
@@ -366,5 +381,6 @@ STUDY = Study(
     figures=figures,
     check=check,
     claims=True,
+    runs=runs,
     always=True,
 )

@@ -7,6 +7,8 @@ a tenth of a decade, as a share of next to nothing says nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ..networks.notes import svd_summary
@@ -40,7 +42,7 @@ def _network(about: dict[str, object], rows: pd.DataFrame, over_layers: pd.Serie
     last = int(rows.epoch.max())
     end, start = rows[rows.epoch == last], rows[rows.epoch == 0]
     whole = end[end.component == "network"].set_index("metric").value
-    key = tuple(about.values())
+    key: tuple[Any, ...] = tuple(about.values())
     record = about | {"reached": bool(whole["reached"]), "epochs": last}
     record |= {name: whole.get(name, float("nan")) for name in ("loss", "accuracy", "test_accuracy")}
     record |= {"excess": over_layers[(*key, last)], "untrained_excess": over_layers[(*key, 0)]}

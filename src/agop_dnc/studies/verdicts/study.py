@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...pipeline.config import Config, Configuration
+from ...pipeline.config import Configuration
 from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..declaration import VERDICTS, Figure, Parts, Study, Table
-from ..deep_rfm import study as deep_rfm
-from ..egop import study as egop
-from ..modular_arithmetic import study as modular_arithmetic
-from ..networks import study as networks
-from ..polynomials import study as polynomials
 
 
 class VerdictsSection(Settings):
     """The papers' claims, judged by the run's tables."""
-
-
-def settings_of_runs(config: Configuration) -> list[Config]:
-    """Return the settings of every model that a configuration runs and claims are about, for comparison with the paper's.
-
-    Returns:
-        Mappings with `dataset`, `model` (an activation or an architecture) and `settings`.
-    """
-    found: list[Config] = []
-    if config.has("deep_rfm"):
-        for dataset in deep_rfm.datasets(config):
-            for activation in deep_rfm.activations(config):
-                used = deep_rfm.job_settings(config, activation, dataset)
-                found.append({"dataset": dataset, "model": activation, "settings": used})
-    if config.has("networks"):
-        for architecture in networks.architectures(config):
-            for dataset in networks.datasets(config, architecture):
-                used = networks.network_settings(config, architecture, dataset)
-                used = used | networks.training_settings(config, architecture, dataset)
-                found.append({"dataset": dataset, "model": architecture, "settings": used})
-    if config.has("polynomials"):
-        found += polynomials.settings_of_runs(config)
-    if config.has("egop"):
-        found += egop.settings_of_runs(config)
-    if config.has("modular_arithmetic"):
-        found += modular_arithmetic.settings_of_runs(config)
-    return found
 
 
 def parts(config: Configuration) -> Parts:

@@ -8,7 +8,7 @@ import pytest
 
 from agop_dnc.pipeline import tables
 from agop_dnc.studies import judging
-from agop_dnc.studies.feature_kernel import checks
+from agop_dnc.studies.feature_kernel import claims
 from agop_dnc.studies.judging import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Context
 
 BEFORE = Path(__file__).parent / "rules"
@@ -28,7 +28,7 @@ def feature_kernel(factors=(1.0, 1.0, 1.0), power=1.0):
 
 
 def judged(**given):
-    (row,), _ = judging.evaluate([checks.SOURCE], given, Context({}))
+    (row,), _ = judging.evaluate([claims.SOURCE], given, Context({}))
     return row
 
 
@@ -47,9 +47,9 @@ def test_one_seed_that_is_off_is_undecided_and_two_seeds_decide_nothing():
 def test_the_bounds_are_those_of_the_old_claim_8():
     old = tables.read(BEFORE / "evidence_2026-11-24.csv")
     old = old[old.claim == 8].groupby("quantity")[["at_least", "at_most"]].first()
-    for quantity in checks.CLAIMS[0].quantities:
+    for quantity in claims.CLAIMS[0].quantities:
         assert tuple(old.loc[quantity.name]) == (quantity.bounds.at_least, quantity.bounds.at_most)
 
 
 def test_it_is_a_theorem():
-    assert [(check.id, check.theorem) for check in checks.CLAIMS] == [("check-a1", True)]
+    assert [(check.id, check.theorem) for check in claims.CLAIMS] == [("check-a1", True)]
