@@ -36,8 +36,8 @@ TERMS: dict[Any, int] = {np.float32: 6, np.float64: 11}
 # The images z of as many pairs as these stay in the second-level cache while x changes.
 _BLOCK_BYTES = 2**18
 # No reordering of sums: NN′ − S² is taken as a product that must not be multiplied out.
-_ELEMENTWISE = {"contract", "nsz", "nnan", "ninf", "arcp"}
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": False}
+_ELEMENTWISE: set[str] = {"contract", "nsz", "nnan", "ninf", "arcp"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def arctan_polynomial(terms: int) -> NDArray[np.float64]:
