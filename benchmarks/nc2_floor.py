@@ -6,6 +6,7 @@ On the digits, Laplace kernel.
 """
 
 import argparse
+from collections.abc import Iterator
 
 import torch
 
@@ -18,7 +19,7 @@ from agop_dnc.labels import signed_one_hot
 from agop_dnc.models.deep_rfm import Settings, layers
 
 
-def without_features(X: torch.Tensor, Y: torch.Tensor, depth: int):
+def without_features(X: torch.Tensor, Y: torch.Tensor, depth: int) -> Iterator[torch.Tensor]:
     """X M½ of every layer of a Deep RFM without random features: an RFM's steps, each from the last one's X M½."""
     kernel = radial.Laplace(2.0)
     for _ in range(depth):

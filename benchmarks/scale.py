@@ -73,7 +73,9 @@ def trained(architecture: str, n: int, epochs: int, cifar: str) -> dict[str, flo
     marks = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
         momentum = 0.9 if architecture == "vgg11" else 0.0
-        schedule = TrainingSettings(epochs + 1, 0.01, momentum, BATCH, measure_every=epochs + 1)
+        schedule = TrainingSettings(
+            epochs=epochs + 1, learning_rate=0.01, momentum=momentum, batch_size=BATCH, measure_every=epochs + 1
+        )
         training.train(network, x, Y, schedule, 0, folder, lambda epoch, loss: marks.append(time.perf_counter()))
     return {"seconds": (marks[-1] - marks[1]) / epochs, "megabytes": costs.memory()["peak_memory_mb"], "floor": floor}
 

@@ -6,13 +6,15 @@ after the folder are done alone.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import torch
-from sweep_digits import reached
 
 from agop_dnc.data import datasets
-from agop_dnc.models import networks
+from agop_dnc.errors import UserError
+from agop_dnc.labels import signed_one_hot
+from agop_dnc.models import networks, training
 from agop_dnc.models.settings import TrainingSettings
 
 # Dataset, architecture, learning rate, initialisation scale, momentum, batch size, epochs, looks at the accuracy, seed.
@@ -36,6 +38,23 @@ TRIED = [
 ]
 
 
+@torch.no_grad()
+def reached(
+    arrays: datasets.Arrays, architecture: str, init_scale: float, settings: TrainingSettings, seed: int
+) -> str:
+    """Return the training accuracy at each snapshot, untrained first; what is wrong if the training diverges."""
+    x, Y = arrays.x_train.float().reshape(-1, *arrays.image_shape), signed_one_hot(arrays.y_train).float()
+    network = networks.build(architecture, arrays.image_shape, Y.shape[1], init_scale=init_scale, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with torch.enable_grad():
+                training.train(network, x, Y, settings, seed, folder)
+        except UserError:
+            return "diverged"
+        trained = (training.load_snapshot(network, path) for path in training.snapshots(folder).values())
+        return " ".join(f"{float((f(x).argmax(1) == arrays.y_train).double().mean()):.4f}" for f in trained)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", help="of prepared datasets")
@@ -47,7 +66,9 @@ def main() -> None:
         if architecture not in asked.architectures:
             continue
         arrays = datasets.load(Path(asked.folder) / f"{name}.npz").arrays()
-        settings = TrainingSettings(epochs, rate, momentum, batch_size, measure_every=epochs // looks)
+        settings = TrainingSettings(
+            epochs=epochs, learning_rate=rate, momentum=momentum, batch_size=batch_size, measure_every=epochs // looks
+        )
         found = reached(arrays, architecture, scale, settings, seed)
         print(f"{name},{architecture},{rate},{scale},{momentum},{batch_size},{epochs},{seed},{found}", flush=True)
 

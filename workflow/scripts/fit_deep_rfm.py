@@ -30,4 +30,4 @@ with job(snakemake) as progress:
     if hasattr(snakemake.output, "gram"):
         grams["labels"] = arrays.y_train[rows.gram_points(arrays.y_train)].cpu().numpy()
         with replacing(snakemake.output.gram) as temporary:
-            np.savez_compressed(temporary, **grams)
+            np.savez_compressed(temporary, allow_pickle=False, **grams)

@@ -16,8 +16,9 @@ with job(snakemake):
     device = select_device("cpu", params.threads)
     dataset = prepared.load(snakemake.input.data)
     arrays, seed = dataset.arrays(), params.seed
-    deep_rfm = DeepRfmSettings(**params.settings) if "activation" in params.settings else None
-    if deep_rfm is not None:
+    of_deep_rfm = "activation" in params.settings
+    deep_rfm = DeepRfmSettings(**params.settings) if of_deep_rfm else DeepRfmSettings()
+    if of_deep_rfm:
         n, d = arrays.x_train.shape
         needed = forecasts.deep_rfm_bytes(n, d, 0, deep_rfm.width, deep_rfm.precision)
         forecasts.check_memory(needed, available_bytes(device), n, deep_rfm.precision)
@@ -33,8 +34,8 @@ with job(snakemake):
             case "cosines":
                 found = [*rows.width_rows(arrays, deep_rfm, seed), *rows.agop_scale_rows(arrays, deep_rfm, seed)]
             case "mlp":
-                found = rows.mlp_rows(dataset, **params.settings, seed=seed, folder=Path(folder))
+                found = [*rows.mlp_rows(dataset, **params.settings, seed=seed, folder=Path(folder))]
             case "resnet18":
-                found = rows.resnet_rows(arrays, **params.settings, seed=seed, folder=Path(folder))
+                found = [*rows.resnet_rows(arrays, **params.settings, seed=seed, folder=Path(folder))]
         labelled = [{"dataset": wildcards.dataset} | row for row in found]
     tables.write(labelled, params.columns["departures"], snakemake.output[0])
