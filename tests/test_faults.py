@@ -106,7 +106,9 @@ def disk(tmp_path):
 
 @as_root
 @pytest.mark.parametrize(("part", "share"), [("results", 0.2), ("results", 0.5), ("results", 0.8), ("figures", 0.3)])
-def test_full_disk_is_reported_and_nothing_half_written_is_taken_for_whole(part, share, tmp_path, run, disk, undisturbed):
+def test_full_disk_is_reported_and_nothing_half_written_is_taken_for_whole(
+    part, share, tmp_path, run, disk, undisturbed
+):
     needed = sum(len(content) for name, content in undisturbed.items() if name.startswith(part))
     disk(tmp_path / part, int(needed * share))
     stopped = run()

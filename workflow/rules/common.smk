@@ -97,3 +97,10 @@ def user_file(wildcards):
     """Return a user's own file, which is read again when it changes."""
     path = SETTINGS.datasets[wildcards.dataset].path
     return str(Path(path).expanduser()) if path else []
+
+
+def read_by(figure):
+    """Return the files that a figure's notebook reads, by the names under which it receives their paths."""
+    drawn = DRAWN[figure]
+    tables = {name: f"{RESULTS}/tables/{name}.csv" for name in drawn.tables}
+    return tables | facts_of(drawn.datasets) | {name: f"{RESULTS}/{path}" for name, path in drawn.files.items()}

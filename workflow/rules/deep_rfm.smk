@@ -5,9 +5,10 @@ from agop_dnc.studies.deep_rfm import study as deep_rfm
 DEEP_RFM = f"{RESULTS}/deep_rfm/{{dataset}}/{{activation}}"
 
 
-def deep_rfm_forecast(wildcards):
-    """Return the forecast of one Deep RFM."""
-    return deep_rfm.forecast(SETTINGS, wildcards.activation, wildcards.dataset, size_of(wildcards.dataset), RATE)
+# Return the forecast of one Deep RFM.
+deep_rfm_forecast = lambda wildcards: deep_rfm.forecast(
+    SETTINGS, wildcards.activation, wildcards.dataset, size_of(wildcards.dataset), RATE
+)
 
 
 rule fit_deep_rfm:

@@ -2,10 +2,10 @@
 
 from agop_dnc.studies.departures import study as departures
 
-
-def departure_forecast(wildcards):
-    """Return the forecast of one group of departures, which runs on the CPU."""
-    return departures.forecast(SETTINGS, wildcards.dataset, size_of(wildcards.dataset), CPU_RATE)
+# Return the forecast of one group of departures, which runs on the CPU.
+departure_forecast = lambda wildcards: departures.forecast(
+    SETTINGS, wildcards.dataset, size_of(wildcards.dataset), CPU_RATE
+)
 
 
 rule measure_departure:

@@ -1,13 +1,5 @@
 """Figures: each is a notebook that is run with the figure's parameters and rendered."""
 
-
-def read_by(figure):
-    """Return the files that a figure's notebook reads, by the names under which it receives their paths."""
-    drawn = DRAWN[figure]
-    tables = {name: f"{RESULTS}/tables/{name}.csv" for name in drawn.tables}
-    return tables | facts_of(drawn.datasets) | {name: f"{RESULTS}/{path}" for name, path in drawn.files.items()}
-
-
 FIGURE_FILES = expand(f"{FIGURES}/{{figure}}.{{kind}}", figure=DRAWN, kind=["png", "pdf"]) + expand(
     f"{RESULTS}/notebooks/{{figure}}.{{kind}}", figure=DRAWN, kind=["ipynb", "html"]
 )

@@ -6,9 +6,10 @@ TRACED = kernel_trace.datasets(SETTINGS) if SETTINGS.has("kernel_trace") else []
 TRACED_MODELS = kernel_trace.models(SETTINGS) if TRACED else []
 
 
-def trace_forecast(wildcards):
-    """Return the forecast of tracing one model."""
-    return deep_rfm.forecast(SETTINGS, wildcards.model, wildcards.dataset, size_of(wildcards.dataset), RATE)
+# Return the forecast of tracing one model.
+trace_forecast = lambda wildcards: deep_rfm.forecast(
+    SETTINGS, wildcards.model, wildcards.dataset, size_of(wildcards.dataset), RATE
+)
 
 
 rule trace_kernels:

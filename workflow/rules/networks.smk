@@ -7,16 +7,16 @@ NETWORK_LOG = "{dataset}_{architecture}_{seed}.log"
 KEEPS_SNAPSHOTS = SETTINGS.has("networks") and SETTINGS.networks.keep_snapshots
 
 
-def training_forecast(wildcards):
-    """Return the forecast of training one network."""
-    size = size_of(wildcards.dataset)
-    return networks.forecast("training", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
+# Return the forecast of training one network.
+training_forecast = lambda wildcards: networks.forecast(
+    "training", SETTINGS, wildcards.architecture, wildcards.dataset, size_of(wildcards.dataset), RATE
+)
 
 
-def measuring_forecast(wildcards):
-    """Return the forecast of measuring all snapshots of one network."""
-    size = size_of(wildcards.dataset)
-    return networks.forecast("measuring", SETTINGS, wildcards.architecture, wildcards.dataset, size, RATE)
+# Return the forecast of measuring all snapshots of one network.
+measuring_forecast = lambda wildcards: networks.forecast(
+    "measuring", SETTINGS, wildcards.architecture, wildcards.dataset, size_of(wildcards.dataset), RATE
+)
 
 
 rule train_network:

@@ -2,11 +2,10 @@
 
 from agop_dnc.studies.removals import study as removals
 
-
-def removals_forecast(wildcards):
-    """Return the forecast of all variants of one Deep RFM."""
-    size = size_of(wildcards.dataset)
-    return removals.forecast(SETTINGS, wildcards.activation, wildcards.dataset, size, RATE)
+# Return the forecast of all variants of one Deep RFM.
+removals_forecast = lambda wildcards: removals.forecast(
+    SETTINGS, wildcards.activation, wildcards.dataset, size_of(wildcards.dataset), RATE
+)
 
 
 rule remove:

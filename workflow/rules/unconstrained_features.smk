@@ -5,10 +5,10 @@ from agop_dnc.studies.unconstrained_features import study as unconstrained_featu
 DUFM_JOBS = unconstrained_features.jobs(SETTINGS)
 
 
-def dufm_data(wildcards):
-    """Return the arrays of a part's dataset, or nothing if the part needs none."""
-    dataset = DUFM_JOBS[wildcards.part].get("dataset")
-    return DATA.format(dataset=dataset) if dataset else []
+# Return the arrays of a part's dataset, or nothing if the part needs none.
+dufm_data = lambda wildcards: files_of(
+    [DUFM_JOBS[wildcards.part][key] for key in ["dataset"] if key in DUFM_JOBS[wildcards.part]]
+)
 
 
 rule study_unconstrained_features:

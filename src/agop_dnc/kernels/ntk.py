@@ -121,8 +121,8 @@ class ConvolutionalNTK:
 
     >>> kernel = ConvolutionalNTK(filter_size=2, depth=1)
     >>> X = torch.ones(1, 1, 2, 2)
-    >>> kernel.matrix(X, X), kernel.matrix(X, -X)  # one patch with N = 4
-    (tensor([[8.]]), tensor([[0.]]))
+    >>> kernel.matrix(X, X), kernel.matrix(X, 2 * X)  # one patch with S = N = 4, and Θ = A = S
+    (tensor([[8.]]), tensor([[16.]]))
     """
 
     filter_size: int = 3

@@ -291,7 +291,8 @@ def sweep(A: Prepared, b: Prepared, geometry: Geometry) -> tuple[Tensor, Tensor]
     lengths, weights = np.array(geometry.lengths), geometry.weights(geometry.depth).numpy()
     U, v = A.U.numpy(), b.U[0].numpy()
     S_bar, N_bar = np.empty((2, len(U), lengths[1]))
-    function = _compiled(np.float64)[1]
+    real: Any = np.float64
+    function = _compiled(real)[1]
     given = (U, v, A.roots.numpy(), b.roots[0].numpy(), geometry.width, geometry.filter_size, lengths, weights)
     _in_threads(lambda first, step: function(*given, first, step, S_bar, N_bar))
     return torch.from_numpy(S_bar), torch.from_numpy(N_bar)

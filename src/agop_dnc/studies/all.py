@@ -24,6 +24,12 @@ NAMES = (
     "kernel_learning",
     "kernel_trace",
     "unconstrained_features",
+    "polynomials",
+    "egop",
+    "modular_arithmetic",
+    "widths",
+    "generalisation",
+    "scales",
     "verdicts",
 )
 

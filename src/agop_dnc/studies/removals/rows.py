@@ -27,7 +27,7 @@ from ...kernels.regression import normalised
 from ...labels import signed_one_hot
 from ...models.deep_rfm import PRECISIONS, Settings, layers
 from ...randomness import generator
-from .study import VARIANTS
+from .variants import VARIANTS
 
 METRICS = ("nc1", "nc2")
 

@@ -14,9 +14,7 @@ from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 from ..deep_rfm import study as deep_rfm
-
-# Variants of a Deep RFM that are run: the Deep RFM itself and four with something taken out.
-VARIANTS = ("none", "identity", "rotated", "permuted labels", "no features")
+from .variants import VARIANTS as VARIANTS
 
 
 class RemovalsSection(Settings):

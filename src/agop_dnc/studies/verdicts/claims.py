@@ -6,18 +6,39 @@ from typing import Any
 
 from .. import judging
 from ..deep_rfm import claims as deep_rfm
+from ..egop import claims as egop
 from ..feature_kernel import checks as feature_kernel
 from ..judging import Claim, Context, Source, Tables
+from ..modular_arithmetic import claims as modular_arithmetic
 from ..networks import claims as networks
+from ..polynomials import claims as polynomials
 from ..removals import claims as removals
 
-SOURCES: tuple[Source, ...] = (deep_rfm.SOURCE, removals.SOURCE, networks.SOURCE, feature_kernel.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    deep_rfm.SOURCE,
+    removals.SOURCE,
+    networks.SOURCE,
+    feature_kernel.SOURCE,
+    polynomials.SOURCE,
+    egop.SOURCE,
+    modular_arithmetic.SOURCE,
+)
 # By id: claims in the order of their ids, then checks of theorems.
 CLAIMS: dict[str, Claim] = {
     claim.id: claim for claim in sorted((claim for source in SOURCES for claim in source.claims), key=judging.order)
 }
 # The tables that claims are judged by, where they were made.
-TABLES = ("deep_rfm", "removals", "networks", "nfa", "training", "feature_kernel")
+TABLES = (
+    "deep_rfm",
+    "removals",
+    "networks",
+    "nfa",
+    "training",
+    "feature_kernel",
+    "polynomials",
+    "egop",
+    "modular_arithmetic",
+)
 
 
 def evaluate(tables: Tables, context: Context) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -9,7 +9,10 @@ from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..declaration import VERDICTS, Figure, Parts, Study, Table
 from ..deep_rfm import study as deep_rfm
+from ..egop import study as egop
+from ..modular_arithmetic import study as modular_arithmetic
 from ..networks import study as networks
+from ..polynomials import study as polynomials
 
 
 class VerdictsSection(Settings):
@@ -17,7 +20,7 @@ class VerdictsSection(Settings):
 
 
 def settings_of_runs(config: Configuration) -> list[Config]:
-    """Return the settings of every Deep RFM and network that a configuration runs, for comparison with the paper's.
+    """Return the settings of every model that a configuration runs and claims are about, for comparison with the paper's.
 
     Returns:
         Mappings with `dataset`, `model` (an activation or an architecture) and `settings`.
@@ -34,6 +37,12 @@ def settings_of_runs(config: Configuration) -> list[Config]:
                 used = networks.network_settings(config, architecture, dataset)
                 used = used | networks.training_settings(config, architecture, dataset)
                 found.append({"dataset": dataset, "model": architecture, "settings": used})
+    if config.has("polynomials"):
+        found += polynomials.settings_of_runs(config)
+    if config.has("egop"):
+        found += egop.settings_of_runs(config)
+    if config.has("modular_arithmetic"):
+        found += modular_arithmetic.settings_of_runs(config)
     return found
 
 

@@ -1,0 +1,62 @@
+"""Names and tables of Figure R2's notebook."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .formulas import FORMULAS
+
+METRICS = {
+    "relative_error": r"$\|G - \mathrm{EGOP}\|_F / \|\mathrm{EGOP}\|_F$",
+    "cosine": "1 − cosine similarity",
+    "sin_theta": r"$\sin\Theta$ of leading spaces",
+}
+
+
+def title(target: str, noise: float) -> str:
+    """Return a target with its noise as readers write it.
+
+    >>> title("product", 0.1), title("product", 0.0)
+    ('x₁x₂, noise 0.1', 'x₁x₂')
+    """
+    return FORMULAS[target] + (f", noise {noise:g}" if noise else "")
+
+
+def drawn_models(table: pd.DataFrame) -> list[tuple[str, int, str]]:
+    """Return what is drawn as (model, iteration, gradients): the target, the kernel, RFM's last iteration; and that, centred."""
+    last = int(table[table.model == "rfm"].iteration.max())
+    return [("target", 0, "raw"), ("laplace", 0, "raw"), ("rfm", last, "raw"), ("rfm", last, "centred")]
+
+
+def model_title(model: str, iteration: int, gradients: str) -> str:
+    """Return a model of egop.csv as readers know it."""
+    if model == "target":
+        return "the target's own gradients"
+    name = "Laplace kernel" if model == "laplace" else f"RFM, {iteration} updates"
+    return f"{name}, centred" if gradients == "centred" else name
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over seeds at the largest n: a row per target, noise, model and kind of gradients."""
+    largest = table[table.n == table.n.max()]
+    keys = ["target", "noise", "model", "iteration", "gradients"]
+    wide = largest.groupby([*keys, "metric"], sort=False).value.mean().unstack("metric").reset_index()
+    names = [model_title(*key) for key in zip(wide.model, wide.iteration, wide.gradients, strict=True)]
+    titles = [title(*key) for key in zip(wide.target, wide.noise, strict=True)]
+    wide = wide.assign(target=titles, model=names)
+    shown = wide[["target", "model", "gradients", "relative_error", "scaled_error", "cosine", "sin_theta", "scale"]]
+    return shown.rename(columns=lambda name: name.replace("_", " "))
+
+
+def rates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return by which factor the mean relative error falls from the smallest n to the largest, by target, noise and model."""
+    rows = []
+    errors = table[(table.metric == "relative_error") & (table.gradients == "raw")]
+    first, last = errors.n.min(), errors.n.max()
+    for (target, noise), own in errors.groupby(["target", "noise"], sort=False):
+        row: dict[str, object] = {"target": title(target, noise)}
+        for model, iteration, gradients in drawn_models(table)[:3]:
+            curve = own[(own.model == model) & (own.iteration == iteration)].groupby("n").value.mean()
+            row[model_title(model, iteration, gradients)] = curve[first] / curve[last]
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""RFM groks modular arithmetic through block-circulant features."""

@@ -1,0 +1,1 @@
+"""Low-rank polynomials, which RFM learns and the Laplace kernel does not."""
