@@ -22,7 +22,7 @@ as_root = pytest.mark.skipif(
 CONFIG = """
 run: small
 seeds: [0]
-figures: [figure_03, figure_07, figure_s1]
+figures: [figure_03, figure_07]
 datasets: {digits: {source: sklearn, n: 120, n_test: 40}}
 deep_rfm: {depth: 2, gram_layers: [1], activations: {relu: {width: 32}}}
 networks:
@@ -136,8 +136,9 @@ def test_read_only_results_folder_is_reported(tmp_path, run, disk, undisturbed):
     ("damaged", "wanted"),
     [
         ("results/small/data/digits.npz", "results/small/deep_rfm/digits/relu/seed_0.csv"),
-        ("results/small/deep_rfm/digits/relu/seed_0.csv", "figures/small/figure_03.png"),
-        ("results/small/networks/digits/mlp/seed_0/truncation.csv", "figures/small/figure_s1.pdf"),
+        ("results/small/deep_rfm/digits/relu/seed_0.csv", "results/small/tables/deep_rfm.csv"),
+        ("results/small/networks/digits/mlp/seed_0/networks.csv", "results/small/tables/networks.csv"),
+        ("results/small/tables/networks.csv", "figures/small/figure_07.pdf"),
     ],
 )
 @pytest.mark.parametrize("how", ["cut", "flipped"])

@@ -126,7 +126,7 @@ def test_verify_names_other_version(run):
     path.write_text(json.dumps(kept))
     ((file, why),) = wrong(run)
     assert file == "figures/mine/a.png"
-    assert "made with torch 1.0.0, and here is" in why
+    assert "made with torch 1.0.0, but " in why
 
 
 def test_verify_of_missing_run_gets_a_sentence(tmp_path, capsys):
