@@ -26,6 +26,7 @@ NAMES = (
     "polynomials",
     "egop",
     "modular_arithmetic",
+    "tabular",
     "verdicts",
 )
 

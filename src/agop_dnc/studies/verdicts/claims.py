@@ -13,6 +13,7 @@ from ..modular_arithmetic import claims as modular_arithmetic
 from ..networks import claims as networks
 from ..polynomials import claims as polynomials
 from ..removals import claims as removals
+from ..tabular import claims as tabular
 
 SOURCES: tuple[Source, ...] = (
     deep_rfm.SOURCE,
@@ -22,6 +23,7 @@ SOURCES: tuple[Source, ...] = (
     polynomials.SOURCE,
     egop.SOURCE,
     modular_arithmetic.SOURCE,
+    tabular.SOURCE,
 )
 # By id: claims in the order of their ids, then checks of theorems.
 CLAIMS: dict[str, Claim] = {
