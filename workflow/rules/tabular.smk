@@ -15,6 +15,8 @@ rule compare_classifiers:
         f"{RESULTS}/tabular/{{set}}.csv",
     log:
         f"{RESULTS}/logs/compare_classifiers/{{set}}.log",
+    wildcard_constraints:
+        set=r"[^/]+",
     group:
         together("tabular", tabular_forecast)
     conda:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...drawing import BLACK, BLUE, ORANGE, captioned
-from .methods import METHODS
 from .notes import accuracies, cliques, critical_difference, ranks
+from .sets import METHOD_TITLES
 
 
 def tabular_figure(table: pd.DataFrame, caption: str) -> Figure:
@@ -62,11 +61,10 @@ def _mean_ranks(axis: Axes, accuracy: pd.DataFrame) -> None:
         height = -1 - (index if left else k - 1 - index)
         end = 0.95 if left else k + 0.05
         axis.plot([rank, rank, end], [0, height, height], color=BLUE if name == "rfm" else "0.45", linewidth=1)
-        text = f"{METHODS[str(name)].title} {rank:.2f}"
+        text = f"{METHOD_TITLES[str(name)]} {rank:.2f}"
         axis.text(
             1.0 if left else k, height + 0.06, text, ha="left" if left else "right", va="bottom", fontsize=8,
             weight="bold" if name == "rfm" else "normal",
         )  # fmt: skip
     axis.set_axis_off()
     axis.title.set_visible(True)
-    assert np.isfinite(mean).all()

@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -22,6 +23,7 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from ...models.rfm import Settings, iterates
+from .sets import METHOD_TITLES
 
 Labels = NDArray[np.int64]
 Grid = tuple[dict[str, Any], ...]
@@ -53,12 +55,10 @@ class Method:
     """A classifier.
 
     Attributes:
-        title: Its name as readers know it.
         grid: The settings among which it is tuned.
         predict: Yields for each of some settings the labels predicted for a problem's new points (m).
     """
 
-    title: str
     grid: Grid
     predict: Callable[[Problem, Sequence[Mapping[str, Any]]], Iterator[Labels]]
 
@@ -137,22 +137,29 @@ def _mlp(width: int, **settings: Any) -> MLPClassifier:
 
 
 METHODS: dict[str, Method] = {
-    "rfm": Method("RFM", grid(ridge=RIDGES, updates=(1, 3)), _rfm),
-    "laplace": Method("Laplace kernel", grid(ridge=RIDGES, bandwidth=(3.0, BANDWIDTH)), _laplace),
-    "svm": Method("Gaussian SVM", grid(C=(0.5, 2.0, 10.0, 100.0), width=(0.3, 1.0)), _scikit_learn(_Svm, seeded=False)),
+    "rfm": Method(grid(ridge=RIDGES, updates=(1, 3)), _rfm),
+    "laplace": Method(grid(ridge=RIDGES, bandwidth=(3.0, BANDWIDTH)), _laplace),
+    "svm": Method(grid(C=(0.5, 2.0, 10.0, 100.0), width=(0.3, 1.0)), _scikit_learn(_Svm, seeded=False)),
     "forest": Method(
-        "random forest",
         grid(max_features=("sqrt", 0.5), min_samples_leaf=(1, 2, 4, 8)),
         _scikit_learn(_forest),
     ),
     "boosting": Method(
-        "gradient boosting",
         grid(learning_rate=(0.05, 0.2), max_leaf_nodes=(7, 31), l2_regularization=(0.0, 1.0)),
         _scikit_learn(_boosting),
     ),
     "mlp": Method(
-        "MLP",
         grid(width=(32, 128), alpha=(1e-4, 1e-1), learning_rate_init=(1e-3, 1e-2)),
         _scikit_learn(_mlp),
     ),
 }
+
+
+def grids() -> pd.DataFrame:
+    """Return the settings among which each method is tuned."""
+    rows = []
+    for name, method in METHODS.items():
+        axes = {axis: list(dict.fromkeys(one[axis] for one in method.grid)) for axis in method.grid[0]}
+        text = "; ".join(f"{axis}: {', '.join(map(str, values))}" for axis, values in axes.items())
+        rows.append({"method": METHOD_TITLES[name], "settings": len(method.grid), "grid": text})
+    return pd.DataFrame(rows)

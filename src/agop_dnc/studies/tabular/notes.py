@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .methods import METHODS
+from .sets import METHOD_TITLES
 
 PROTOCOLS = {
     "published": "tuned, M learned on the tuning half",
@@ -21,7 +21,7 @@ def accuracies(table: pd.DataFrame, protocol: str = "clean") -> pd.DataFrame:
     """Return the mean accuracy over folds: a row per set, a column per method."""
     chosen = table[(table.protocol == protocol) & (table.metric == "accuracy")]
     wide = chosen.groupby(["dataset", "method"]).value.mean().unstack("method")
-    return wide[[name for name in METHODS if name in wide]]
+    return wide[[name for name in METHOD_TITLES if name in wide]]
 
 
 def ranks(accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def comparison(accuracy: pd.DataFrame) -> pd.DataFrame:
     share = accuracy.div(accuracy.max(axis=1), axis=0).fillna(1.0)
     found = pd.DataFrame(
         {
-            "method": [METHODS[name].title for name in accuracy],
+            "method": [METHOD_TITLES[name] for name in accuracy],
             "mean accuracy": 100 * accuracy.mean().to_numpy(),
             "mean rank": ranks(accuracy).mean().to_numpy(),
             "P90": 100 * (share >= 0.9 - 1e-9).mean().to_numpy(),
@@ -91,14 +91,4 @@ def against_laplace(table: pd.DataFrame) -> pd.DataFrame:
                 "Laplace better": int((difference < 0).sum()),
             }
         )
-    return pd.DataFrame(rows)
-
-
-def grids() -> pd.DataFrame:
-    """Return the settings among which each method is tuned."""
-    rows = []
-    for method in METHODS.values():
-        axes = {name: sorted({one[name] for one in method.grid}, key=str) for name in method.grid[0]}
-        text = "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in axes.items())
-        rows.append({"method": method.title, "settings": len(method.grid), "grid": text})
     return pd.DataFrame(rows)

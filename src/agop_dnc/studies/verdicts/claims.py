@@ -40,6 +40,7 @@ TABLES = (
     "polynomials",
     "egop",
     "modular_arithmetic",
+    "tabular",
 )
 
 
