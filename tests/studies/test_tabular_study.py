@@ -50,18 +50,14 @@ def test_each_setting_gets_the_prediction_that_it_gets_alone(iris):
             assert np.array_equal(alone, expected)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
-def test_in_the_clean_protocol_no_test_label_is_seen(iris, name):
+def test_in_the_clean_protocol_predictions_depend_on_no_test_label(iris):
     fold = iris.splits.folds[0]
-    problem = rows._problem(iris, fold, 0)
-    shuffled = replace(iris, y=iris.y.copy())
-    shuffled.y[fold.test] = (iris.y[fold.test] + 1) % 3
-    other = rows._problem(shuffled, fold, 0)
-    assert np.array_equal(problem.y, other.y)
-    assert np.array_equal(problem.X, other.X)
-    right = rows.clean_accuracy(iris, fold, METHODS[name], 0, SETTINGS) if name == "laplace" else None
-    if right is not None:
-        assert rows.clean_accuracy(shuffled, fold, METHODS[name], 0, SETTINGS) <= 1 - right
+    wrong = replace(iris, y=iris.y.copy())
+    wrong.y[fold.test] = (iris.y[fold.test] + 1) % 3
+    right = rows.clean_accuracy(iris, fold, METHODS["laplace"], 0, SETTINGS)
+    # The same predictions score on the wrong labels what is left at most.
+    assert rows.clean_accuracy(wrong, fold, METHODS["laplace"], 0, SETTINGS) <= 1 - right
+    assert right > 0.8
 
 
 def test_the_published_protocol_lets_test_labels_into_m(iris):
