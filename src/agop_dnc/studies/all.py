@@ -27,6 +27,7 @@ NAMES = (
     "polynomials",
     "egop",
     "modular_arithmetic",
+    "tabular",
     "noisy_images",
     "widths",
     "generalisation",

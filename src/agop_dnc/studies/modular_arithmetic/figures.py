@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned, legend_above
+from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned
 from .features import BY_LOGARITHM
 from .notes import title
 
@@ -46,7 +46,9 @@ def grokking_figure(table: pd.DataFrame, caption: str) -> Figure:
         axis.set_title(f"{title(*cast(tuple[int, str], (p, operation)))}, {kernel} kernel")
     for axis in axes[:, 0]:
         axis.set_ylabel("share")
-    return captioned(legend_above(figure, axes[0, 0]), caption)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return captioned(figure, caption)
 
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
@@ -72,7 +74,7 @@ def features_figure(features: Mapping[str, Mapping[str, NDArray[Any]]], p: int, 
         caption: The caption.
     """
     figure, axes = plt.subplots(
-        2, len(features), figsize=(2.9 * len(features) + 0.4, 6.4), layout="constrained", squeeze=False
+        2, len(features), figsize=(2.8 * len(features) + 0.4, 6.8), layout="constrained", squeeze=False
     )
     for column, (operation, own) in zip(axes.T, features.items(), strict=True):
         _matrix(column[0], own["M"])
@@ -81,7 +83,7 @@ def features_figure(features: Mapping[str, Mapping[str, NDArray[Any]]], p: int, 
             _matrix(column[1], own["ordered"])
             column[1].set_title("by discrete logarithm")
         else:
-            column[1].remove()
+            column[1].set_axis_off()
     return captioned(figure, caption)
 
 
@@ -91,8 +93,8 @@ def _matrix(axis: Axes, M: NDArray[Any]) -> None:
     rest = ~np.eye(len(M), dtype=bool)
     shown = np.where(rest, (M - M[rest].mean()) / M[rest].std(), np.nan)
     axis.imshow(shown, cmap="RdBu_r", vmin=-3, vmax=3, interpolation="nearest")
-    for place in (half - 0.5,):
-        axis.axhline(place, color=BLACK, linewidth=0.5)
-        axis.axvline(place, color=BLACK, linewidth=0.5)
+    axis.axhline(half - 0.5, color=BLACK, linewidth=0.5)
+    axis.axvline(half - 0.5, color=BLACK, linewidth=0.5)
     axis.set_xticks([half / 2, 1.5 * half], labels=["a", "b"])
+    axis.tick_params(length=0)
     axis.set_yticks([half / 2, 1.5 * half], labels=["a", "b"])

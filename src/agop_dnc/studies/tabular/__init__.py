@@ -1,0 +1,1 @@
+"""RFM against other classifiers on tabular data."""
