@@ -77,7 +77,7 @@ def network_rows(network: Network, arrays: Arrays) -> Iterator[Row]:
 def hidden_outputs(network: Network, points: Tensor, image_shape: tuple[int, int, int]) -> Iterator[Tensor]:
     """Yield the outputs (n×width) of a network's hidden layers for flattened points (n×d)."""
     images = points.reshape(-1, *image_shape)
-    h = torch.cat([network.backbone(some) for some in images.split(_CHUNK)])
+    h = torch.cat([network.backbone(some) for some in torch.split(images, _CHUNK)])
     for module in list(network.head)[:-1]:
         h = module(h)
         if isinstance(module, torch.nn.ReLU):

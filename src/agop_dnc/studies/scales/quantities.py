@@ -7,6 +7,8 @@ a tenth of a decade, as a share of next to nothing says nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ..networks.notes import svd_summary
@@ -36,7 +38,7 @@ def quantities(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _network(about: dict[str, object], rows: pd.DataFrame, over_layers: pd.Series) -> dict[str, object]:
+def _network(about: dict[str, Any], rows: pd.DataFrame, over_layers: Any) -> dict[str, Any]:
     last = int(rows.epoch.max())
     end, start = rows[rows.epoch == last], rows[rows.epoch == 0]
     whole = end[end.component == "network"].set_index("metric").value
