@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from ...collapse.metrics import random_directions_nc2
 from ...drawing import BLACK, BLUE, GREEN, METRIC_LABELS, ORANGE, captioned
@@ -52,7 +52,7 @@ def scales_figure(
         upper[1].set_ylabel("the same by hidden layer")
         _networks(upper[2], own, "svd_share", "trained", ORANGE, "^")
         upper[2].axhline(0.5, color=BLACK, linestyle=":", linewidth=1, label="one half")
-        upper[2].set_ylabel(r"share of $SV^\top$ in the fall of log NC1")
+        upper[2].set_ylabel("share of SVᵀ in the fall of log NC1")
         for axis, metric in zip(lower[:2], ("nc1", "nc2"), strict=True):
             _networks(axis, own, f"untrained_{metric}", "untrained", _GREY, "s")
             _networks(axis, own, metric, "trained", BLUE, "o")
@@ -65,6 +65,7 @@ def scales_figure(
         lower[2].set(yscale="log", ylabel="epochs to the loss")
         for axis in (*upper, *lower):
             _scale_axis(axis, sorted(own.scale.unique()))
+            _plain_if_narrow(axis)
             axis.legend(fontsize=7)
     sns.despine(figure)
     return captioned(figure, caption)
@@ -97,3 +98,12 @@ def _scale_axis(axis: Axes, scales: list[float]) -> None:
     axis.xaxis.set_major_locator(FixedLocator(scales))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda scale, _: f"{scale:g}"))
+
+
+def _plain_if_narrow(axis: Axes) -> None:
+    """Write plain numbers on a log scale of hardly a decade, where powers of ten would be too far apart."""
+    low, high = axis.get_ylim()
+    if axis.get_yscale() == "log" and high / low < 10:
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 6)))
+        axis.yaxis.set_minor_formatter(ScalarFormatter())
+        axis.yaxis.set_major_formatter(ScalarFormatter())

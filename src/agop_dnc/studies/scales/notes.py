@@ -88,17 +88,12 @@ def _sentence(reached: pd.DataFrame, quantity: str) -> str:
     if quantity == "excess":
         untrained = [short(float(kept[kept.scale == scale].untrained_excess.mean())) for scale in (low, high)]
         text += f" (untrained: {untrained[0]} and {untrained[1]})"
-    if min(len(small), len(large)) < LEAST_SEEDS:
-        return f"{text}."
-    first, last = interval(small), interval(large)
-    apart = (
-        "rises with the scale" if first.high < last.low else "falls with the scale" if last.high < first.low else None
-    )
-    return (
-        f"{text}; it {apart}: the 95 % intervals over seeds are apart."
-        if apart
-        else f"{text}; the 95 % intervals over seeds overlap."
-    )
+    if min(len(small), len(large)) >= LEAST_SEEDS:
+        first, last = interval(small), interval(large)
+        apart = first.high < last.low or last.high < first.low
+        text += f"; the 95 % intervals over seeds {'are apart' if apart else 'overlap'}"
+    means = kept.groupby("scale")[quantity].mean()
+    return f"{text}. The largest mean is {short(means.max())} at scale {means.idxmax():g}, the smallest {short(means.min())} at {means.idxmin():g}."
 
 
 def _shown(values: pd.Series) -> str:

@@ -38,7 +38,7 @@ def quantities(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _network(about: dict[str, object], rows: pd.DataFrame, over_layers: pd.Series) -> dict[str, object]:
+def _network(about: dict[str, Any], rows: pd.DataFrame, over_layers: Any) -> dict[str, Any]:
     last = int(rows.epoch.max())
     end, start = rows[rows.epoch == last], rows[rows.epoch == 0]
     whole = end[end.component == "network"].set_index("metric").value
