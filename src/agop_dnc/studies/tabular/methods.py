@@ -72,7 +72,7 @@ def grid(**axes: Sequence[Any]) -> Grid:
     return tuple(dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
 
 
-def one_hot(y: Labels, classes: int) -> Tensor:
+def one_hot(y: Labels | NDArray[np.float64], classes: int) -> Tensor:
     """Return labels (n) as n×classes zeros and ones in float64."""
     return torch.eye(classes, dtype=torch.float64)[torch.as_tensor(y)]
 
