@@ -4,10 +4,8 @@ from agop_dnc.studies.tabular import study as tabular
 
 TABULAR = tabular.section(SETTINGS) if SETTINGS.has("tabular") else None
 
-
-def tabular_forecast(wildcards):
-    """Return the forecast of one set."""
-    return tabular.forecast(SETTINGS, wildcards.set, CPU_RATE)
+# Return the forecast of one set.
+tabular_forecast = lambda wildcards: tabular.forecast(SETTINGS, wildcards.set, CPU_RATE)
 
 
 rule compare_classifiers:
