@@ -79,7 +79,8 @@ def rank(egop: Tensor) -> int:
 
 def leading_space(G: Tensor, r: int) -> Tensor:
     """Return an orthonormal basis (d×r) of the eigenspace of the r largest eigenvalues."""
-    return torch.linalg.eigh(G).eigenvectors[:, -r:]
+    vectors: Tensor = torch.linalg.eigh(G).eigenvectors
+    return vectors[:, -r:]
 
 
 def sin_theta(U: Tensor, V: Tensor) -> float:

@@ -47,7 +47,7 @@ def train(
     a = ((2 * torch.rand(width, generator=weights) - 1) / math.sqrt(width)).to(X)
     for epoch in range(epochs):
         order = torch.randperm(n, generator=generator(seed, "polynomial network order", epoch)).to(X.device)
-        for batch in order.split(batch_size):
+        for batch in torch.split(order, batch_size):
             x = X[batch]
             hidden = (x @ W.T).relu_()
             error = hidden @ a - y[batch]

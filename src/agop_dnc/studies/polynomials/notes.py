@@ -48,7 +48,7 @@ def against_published(table: pd.DataFrame) -> pd.DataFrame:
 def summary(table: pd.DataFrame, target: str) -> pd.DataFrame:
     """Return the median test R² over seeds of every model's last iteration: a row per model, a column per n."""
     rows = last_iterations(table[(table.target == target) & (table.metric == "r2")])
-    medians = rows.pivot_table(index="model", columns="n", values="value", aggfunc="median").reindex(MODELS)
+    medians = rows.pivot_table(index="model", columns="n", values="value", aggfunc="median").reindex(list(MODELS))
     shown = medians.dropna(how="all").rename(index=MODELS, columns=lambda n: f"n = {n:,}")
     shown.columns.name = None
     return shown.reset_index()

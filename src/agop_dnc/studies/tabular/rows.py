@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...data import tabular, uci
 from ...data.tabular import Rows, Split, Splits, Table
@@ -39,7 +40,7 @@ def read(name: str, folder: str | Path | None, seed: int) -> Table:
     return replace(table, X=standardised(table.X, np.arange(len(table.X))), splits=splits)
 
 
-def standardised(X: tabular.NDArray[np.float64], rows: Rows) -> tabular.NDArray[np.float64]:
+def standardised(X: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
     """Return X less the mean of some rows and divided by their standard deviation; columns that are constant there become 0."""
     deviation = X[rows].std(0)
     scaled = (X - X[rows].mean(0)) / np.where(deviation > 0, deviation, 1)
