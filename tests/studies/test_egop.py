@@ -84,12 +84,12 @@ def table(cosine=0.99, power=-0.5, sizes=(1000, 2000, 4000), seeds=3):
 )
 def test_the_claim_can_come_out_either_way(given, expected):
     found, _ = judging.evaluate([claims.SOURCE], {"egop": table(**given)}, Context({}))
-    assert [(row["model"], row["verdict"]) for row in found] == [("laplace", expected), ("rfm", expected)]
+    assert [(row["model"], row["verdict"]) for row in found] == [("Laplace kernel", expected), ("RFM", expected)]
     if expected != NOT_TESTED:
         assert found[0]["reference"] == pytest.approx(given.get("cosine", 0.99)) or math.isnan(found[0]["reference"])
 
 
 def test_another_dimension_is_not_what_the_claim_is_about():
-    context = Context({}, {("product, noise 0", "rfm"): {"d": 20}})
+    context = Context({}, {("x₁x₂", "RFM"): {"d": 20}})
     found, _ = judging.evaluate([claims.SOURCE], {"egop": table()}, context)
     assert [row["verdict"] for row in found] == [REPRODUCED, NOT_TESTED]

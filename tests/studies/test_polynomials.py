@@ -88,7 +88,7 @@ def table(laplace=0.08, rfm=0.9, n=2000, iteration=5, seeds=3):
 
 
 def verdicts(given, settings=None):
-    context = Context({}, {("product", model): settings or {} for model in ("rfm", "rfm_centred")})
+    context = Context({}, {("x₁x₂", model): settings or {} for model in ("RFM", "RFM, centred")})
     return judging.evaluate([claims.SOURCE], {"polynomials": given}, context)[0]
 
 

@@ -168,13 +168,13 @@ def test_the_history_is_a_page_with_every_change():
     assert [change.date for change in history.HISTORY] == sorted(change.date for change in history.HISTORY)
     assert "| 4 | Digits, imbalanced: Deep RFM, cosines | 0.124, 0.082, 0.107 | not reproduced | reproduced |" in page
     assert ".113 .094 .164" in page
-    claims = [name for name, claim in CLAIMS.items() if not claim.theorem]
+    claims = [name for name in CLAIMS if name.startswith("dnc-")]
     assert len(claims) == 16  # 'Sixteen claims'
 
 
 def test_every_claim_takes_an_old_ones_place():
     successors = [name for names in history.SUCCESSORS.values() for name in names]
-    assert sorted(successors) == sorted(CLAIMS)
+    assert sorted(successors) == sorted(name for name in CLAIMS if name.startswith(("dnc-", "check-")))
 
 
 def test_runs_judged_by_the_old_rules_show_both_verdicts():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,7 @@ from ..judging import (
     by_seed,
     table_of,
 )
+from .study import MODELS, title
 
 POINTS, DIMENSION = 4000, 10
 COSINE = "cosine similarity at n = 4,000"
@@ -55,18 +58,18 @@ def findings(tables: Tables, context: Context) -> Findings:
         yield "rfm-3", Finding("", "", reason=str(reason))
         return
     raw = table[table.gradients == "raw"]
-    for (target, noise), rows in raw.groupby(["target", "noise"], sort=False):
-        dataset = f"{target}, noise {noise:g}"
+    for key, rows in raw.groupby(["target", "noise"], sort=False):
+        dataset = title(*cast(tuple[str, float], key))
         own = rows[(rows.model == "target") & (rows.metric == "cosine") & (rows.n == POINTS)].value.mean()
-        for model in ("laplace", "rfm"):
+        for model, name in MODELS.items():
             chosen = rows[rows.model == model]
-            d = context.settings.get((dataset, model), {}).get("d", DIMENSION)
+            d = context.settings.get((dataset, name), {}).get("d", DIMENSION)
             try:
                 values = _values(chosen[chosen.iteration == chosen.iteration.max()], d)
             except UntestedError as reason:
-                yield "rfm-3", Finding(dataset, model, reason=str(reason))
+                yield "rfm-3", Finding(dataset, name, reason=str(reason))
                 continue
-            yield "rfm-3", Finding(dataset, model, values, {COSINE: float(own)})
+            yield "rfm-3", Finding(dataset, name, values, {COSINE: float(own)})
 
 
 def _values(rows: pd.DataFrame, d: int) -> dict[str, dict[int, float]]:

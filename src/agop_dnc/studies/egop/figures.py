@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned, legend_above
-from .notes import METRICS, drawn_models, model_title, title
+from .notes import METRICS, drawn_models, model_title
+from .study import title
 
 _STYLES = ((BLACK, "v", ":"), (ORANGE, "o", "-"), (BLUE, "s", "-"), (GREEN, "^", "--"))
 
@@ -27,13 +28,13 @@ def egop_figure(table: pd.DataFrame, caption: str) -> Figure:
     figure, axes = plt.subplots(
         len(panels), len(METRICS), figsize=(10, 2.3 * len(panels) + 0.8), layout="constrained", squeeze=False
     )
-    for row, ((target, noise), rows) in zip(axes, panels, strict=True):
+    for row, (key, rows) in zip(axes, panels, strict=True):
         for axis, (metric, label) in zip(row, METRICS.items(), strict=True):
             values = rows[rows.metric == metric]
             if metric == "cosine":
                 values = values.assign(value=1 - values.value)
             _panel(axis, values)
-            axis.set(ylabel=label, title=title(*cast(tuple[str, float], (target, noise))))
+            axis.set(ylabel=label, title=title(*cast(tuple[str, float], key)))
     for axis in axes[-1]:
         axis.set_xlabel("points $n$")
     return captioned(legend_above(figure, axes[0, 0]), caption)

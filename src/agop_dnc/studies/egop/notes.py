@@ -6,22 +6,13 @@ from typing import cast
 
 import pandas as pd
 
-from .formulas import FORMULAS
+from .study import title
 
 METRICS = {
     "relative_error": r"$\|G - \mathrm{EGOP}\|_F / \|\mathrm{EGOP}\|_F$",
     "cosine": "1 − cosine similarity",
     "sin_theta": r"$\sin\Theta$ of leading spaces",
 }
-
-
-def title(target: str, noise: float) -> str:
-    """Return a target with its noise as readers write it.
-
-    >>> title("product", 0.1), title("product", 0.0)
-    ('x₁x₂, noise 0.1', 'x₁x₂')
-    """
-    return FORMULAS[target] + (f", noise {noise:g}" if noise else "")
 
 
 def drawn_models(table: pd.DataFrame) -> list[tuple[str, int, str]]:
@@ -46,10 +37,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     names = [model_title(*key) for key in zip(wide.model, wide.iteration, wide.gradients, strict=True)]
     titles = [title(*key) for key in zip(wide.target, wide.noise, strict=True)]
     wide = wide.assign(target=titles, model=names)
-    shown: pd.DataFrame = wide[
-        ["target", "model", "gradients", "relative_error", "scaled_error", "cosine", "sin_theta", "scale"]
-    ]
-    return shown.rename(columns=lambda name: name.replace("_", " "))
+    shown = wide[["target", "model", "gradients", "relative_error", "scaled_error", "cosine", "sin_theta", "scale"]]
+    renamed: pd.DataFrame = shown.rename(columns=lambda name: str(name).replace("_", " "))
+    return renamed
 
 
 def rates(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,8 +47,8 @@ def rates(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     errors = table[(table.metric == "relative_error") & (table.gradients == "raw")]
     first, last = errors.n.min(), errors.n.max()
-    for (target, noise), own in errors.groupby(["target", "noise"], sort=False):
-        row: dict[str, object] = {"target": title(*cast(tuple[str, float], (target, noise)))}
+    for key, own in errors.groupby(["target", "noise"], sort=False):
+        row: dict[str, object] = {"target": title(*cast(tuple[str, float], key))}
         for model, iteration, gradients in drawn_models(table)[:3]:
             curve = own[(own.model == model) & (own.iteration == iteration)].groupby("n").value.mean()
             row[model_title(model, iteration, gradients)] = curve[first] / curve[last]

@@ -79,8 +79,8 @@ def rank(egop: Tensor) -> int:
 
 def leading_space(G: Tensor, r: int) -> Tensor:
     """Return an orthonormal basis (d×r) of the eigenspace of the r largest eigenvalues."""
-    V: Tensor = torch.linalg.eigh(G).eigenvectors
-    return V[:, -r:]
+    vectors: Tensor = torch.linalg.eigh(G).eigenvectors
+    return vectors[:, -r:]
 
 
 def sin_theta(U: Tensor, V: Tensor) -> float:

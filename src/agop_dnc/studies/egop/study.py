@@ -20,6 +20,9 @@ TargetName = Literal[
 ]
 
 
+MODELS = {"laplace": "Laplace kernel", "rfm": "RFM"}
+
+
 class EgopSection(Settings):
     """The AGOP of predictors against the expected gradient outer product of their target (Figure R2)."""
 
@@ -41,6 +44,15 @@ class EgopSection(Settings):
     )
 
 
+def title(target: str, noise: float) -> str:
+    """Return a target with its noise as readers write it.
+
+    >>> title("product", 0.1), title("product", 0.0)
+    ('x₁x₂, noise 0.1', 'x₁x₂')
+    """
+    return FORMULAS[target] + (f", noise {noise:g}" if noise else "")
+
+
 def section(config: Configuration) -> EgopSection:
     """Return the study's section of a configuration."""
     return cast(EgopSection, config.section("egop"))
@@ -59,10 +71,10 @@ def job_settings(config: Configuration) -> Config:
 def settings_of_runs(config: Configuration) -> list[Config]:
     """Return the settings of every predictor that claims are about."""
     return [
-        {"dataset": f"{target}, noise {noise:g}", "model": model, "settings": job_settings(config)}
+        {"dataset": title(target, noise), "model": model, "settings": job_settings(config)}
         for target in section(config).targets
         for noise in section(config).noises
-        for model in ("laplace", "rfm")
+        for model in MODELS.values()
     ]
 
 

@@ -28,6 +28,7 @@ from ..judging import (
     differences,
     table_of,
 )
+from .study import model_title, title
 
 PAPER = "Mallinar et al., 2024"
 EARLY, ALL = 8, 50
@@ -131,7 +132,7 @@ def findings(tables: Tables, context: Context) -> Findings:
 
     Args:
         tables: The run's tables, of which only `modular_arithmetic` is used.
-        context: Settings by (`add mod 61`, model).
+        context: Settings by (`a + b mod 61`, RFM with its kernel).
 
     Yields:
         A claim's id and a finding.
@@ -149,7 +150,7 @@ def findings(tables: Tables, context: Context) -> Findings:
 
 
 def _findings_of_kernel(kernel: str, curves: Curves, context: Context) -> Iterator[tuple[str, Finding]]:
-    dataset, model = "add mod 61", f"rfm {kernel}"
+    dataset, model = title(PAPER_SETTINGS["p"], "add"), model_title(kernel)
     differs = differences(context.settings.get((dataset, model), {}), PAPER_SETTINGS)
     for name, measure in _MEASURES.items():
         try:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned
 from .features import BY_LOGARITHM
-from .notes import title
+from .study import model_title, title
 
 _CURVES = {
     "train_accuracy": ("training accuracy", BLACK, "o"),
@@ -41,9 +41,10 @@ def grokking_figure(table: pd.DataFrame, caption: str) -> Figure:
     )
     for axis in axes.flat[len(panels) :]:
         axis.remove()
-    for axis, ((p, operation, kernel), rows) in zip(axes.flat, panels, strict=False):
+    for axis, (key, rows) in zip(axes.flat, panels, strict=False):
+        p, operation, kernel = cast(tuple[int, str, str], key)
         _panel(axis, rows)
-        axis.set_title(f"{title(*cast(tuple[int, str], (p, operation)))}, {kernel} kernel")
+        axis.set_title(f"{title(p, operation)}: {model_title(kernel)}")
     for axis in axes[:, 0]:
         axis.set_ylabel("share")
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -6,25 +6,17 @@ from typing import cast
 
 import pandas as pd
 
-from ...data.modular import OPERATIONS
-
-
-def title(p: int, operation: str) -> str:
-    """Return an operation modulo p as readers write it.
-
-    >>> title(61, "divide")
-    'a ÷ b mod 61'
-    """
-    return f"a {OPERATIONS[operation]} b mod {p}"
+from .study import title
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row per operation, kernel and seed: when test accuracy passed 5, 50 and 99 %, and the numbers of the end."""
     rows = []
-    for (p, operation, kernel, seed), own in table.groupby(["p", "operation", "kernel", "seed"], sort=False):
+    for key, own in table.groupby(["p", "operation", "kernel", "seed"], sort=False):
+        p, operation, kernel, seed = cast(tuple[int, str, str, int], key)
         wide = own[own.model == "rfm"].pivot(index="iteration", columns="metric", values="value").sort_index()
         random = own[(own.model == "random_circulant") & (own.metric == "test_accuracy")].value
-        row = {"": title(*cast(tuple[int, str], (p, operation))), "kernel": kernel, "seed": seed}
+        row = {"": title(p, operation), "kernel": kernel, "seed": seed}
         for share in (0.05, 0.5, 0.99):
             passed = wide.index[wide.test_accuracy >= share]
             row[f"iteration at {share:.0%}"] = str(passed[0]) if len(passed) else "–"
@@ -44,9 +36,10 @@ def progress(table: pd.DataFrame, iterations: int = 8) -> pd.DataFrame:
     """Return how far the test accuracy and the two measures of the AGOP moved from iteration 1 to 8, as means over seeds."""
     rows = []
     chosen = table[table.model == "rfm"]
-    for (p, operation, kernel), own in chosen.groupby(["p", "operation", "kernel"], sort=False):
+    for key, own in chosen.groupby(["p", "operation", "kernel"], sort=False):
+        p, operation, kernel = cast(tuple[int, str, str], key)
         means = own.groupby(["metric", "iteration"]).value.mean()
-        row = {"": title(*cast(tuple[int, str], (p, operation))), "kernel": kernel}
+        row = {"": title(p, operation), "kernel": kernel}
         for metric in ("test_accuracy", "circulant_deviation", "alignment"):
             curve = means[metric]
             last = min(iterations, int(curve.index.max()))

@@ -15,6 +15,7 @@ from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 
+SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
 Operation = Literal["add", "subtract", "multiply", "divide"]
 
 
@@ -52,6 +53,24 @@ def seeds(config: Configuration, operation: str) -> list[int]:
     return of_addition if operation == "add" else chosen.other_seeds or of_addition[:1]
 
 
+def title(p: int, operation: str) -> str:
+    """Return an operation modulo p as readers write it.
+
+    >>> title(61, "divide")
+    'a ÷ b mod 61'
+    """
+    return f"a {SYMBOLS[operation]} b mod {p}"
+
+
+def model_title(kernel: str) -> str:
+    """Return an RFM with one of the kernels as readers know it.
+
+    >>> model_title("quadratic")
+    'RFM, quadratic kernel'
+    """
+    return f"RFM, {'Gaussian' if kernel == 'gaussian' else kernel} kernel"
+
+
 class Job(NamedTuple):
     """One RFM: its modulus, operation, kernel and seed."""
 
@@ -86,7 +105,7 @@ def job_settings(config: Configuration) -> Config:
 
 def settings_of_runs(config: Configuration) -> list[Config]:
     """Return the settings of every RFM, for comparison with the published ones."""
-    found = {(f"{job.operation} mod {job.p}", f"rfm {job.kernel}"): job for job in jobs(config)}
+    found = {(title(job.p, job.operation), model_title(job.kernel)): job for job in jobs(config)}
     return [
         {"dataset": dataset, "model": model, "settings": job_settings(config) | {"p": job.p}}
         for (dataset, model), job in found.items()

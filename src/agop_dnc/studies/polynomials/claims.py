@@ -21,6 +21,7 @@ from ..judging import (
     differences,
     table_of,
 )
+from .study import FORMULAS, KINDS
 
 # What the claim is about; and the settings of the published run.
 POINTS, ITERATIONS = 2000, 5
@@ -71,7 +72,7 @@ def findings(tables: Tables, context: Context) -> Findings:
 
     Args:
         tables: The run's tables, of which only `polynomials` is used.
-        context: Settings by (`product`, model).
+        context: Settings by (`x₁x₂`, kind of RFM).
 
     Yields:
         The claim's id and a finding.
@@ -81,15 +82,16 @@ def findings(tables: Tables, context: Context) -> Findings:
     except UntestedError as reason:
         yield "rfm-1", Finding("", "", reason=str(reason))
         return
-    for model in ("rfm", "rfm_centred"):
-        settings = context.settings.get(("product", model), {})
+    dataset = FORMULAS["product"]
+    for model, (title, _) in KINDS.items():
+        settings = context.settings.get((dataset, title), {})
         differs = differences(settings, PAPER_SETTINGS)
         try:
             values = _r2(table, model, settings)
         except UntestedError as reason:
-            yield "rfm-1", Finding("product", model, reason=str(reason), differs=differs)
+            yield "rfm-1", Finding(dataset, title, reason=str(reason), differs=differs)
             continue
-        yield "rfm-1", Finding("product", model, values, differs=differs)
+        yield "rfm-1", Finding(dataset, title, values, differs=differs)
 
 
 def _r2(table: pd.DataFrame, model: str, settings: Any) -> dict[str, dict[int, float]]:

@@ -53,7 +53,7 @@ def polynomial_rows(
     target, U = target_and_directions(name, settings["d"], settings["degree"], seed)
     # One draw, so that no training point is a test point.
     X, y = (part.to(device) for part in target.sample(settings["n_test"] + n, seed))
-    (X_test, X), (y_test, y) = (torch.split(part, [settings["n_test"], n]) for part in (X, y))
+    X_test, y_test, X, y = X[:-n], y[:-n], X[-n:], y[-n:]
     kernel = Settings(bandwidth=settings["bandwidth"], ridge=settings["ridge"], iterations=settings["iterations"])
 
     def row(model: str, iteration: int, metric: str, value: float) -> Row:
@@ -101,10 +101,8 @@ def basis(U: Tensor, seed: int) -> Tensor:
     if torch.equal(U, identity[:, :r]):
         return identity
     rest = torch.randn(d, d - r, dtype=U.dtype, generator=generator(seed, "basis"))
-    Q: Tensor
     Q, _ = torch.linalg.qr(torch.cat([U, rest], 1))
-    Q[:, :r] = U  # the factorisation may turn signs
-    return Q
+    return torch.cat([U, Q[:, r:]], 1)  # the factorisation may turn signs
 
 
 def leading_blocks(metrics: Mapping[str, Tensor]) -> dict[str, NDArray[np.float64]]:

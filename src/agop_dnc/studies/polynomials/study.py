@@ -14,8 +14,9 @@ from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 
-# The formulas of the targets, as readers know them.
+# The targets and the kinds of RFM (with whether gradients are centred) as readers know them.
 FORMULAS = {"product": "x₁x₂", "hermite_pair": "He₂(u·x)/√2 + He_p(v·x)/√p!"}
+KINDS = {"rfm": ("RFM", False), "rfm_centred": ("RFM, centred", True)}
 
 
 class PolynomialsSection(Settings):
@@ -60,9 +61,9 @@ def job_settings(config: Configuration) -> Config:
 def settings_of_runs(config: Configuration) -> list[Config]:
     """Return the settings of every RFM, for comparison with the published ones."""
     return [
-        {"dataset": target, "model": model, "settings": job_settings(config) | {"center_gradients": centred}}
+        {"dataset": FORMULAS[target], "model": title, "settings": job_settings(config) | {"center_gradients": centred}}
         for target in section(config).targets
-        for model, centred in (("rfm", False), ("rfm_centred", True))
+        for title, centred in KINDS.values()
     ]
 
 

@@ -43,7 +43,7 @@ def tune(table: Table, split: Split, most_updates: int = MOST_UPDATES) -> Tuned:
     best, chosen = -1.0, None
     for unit_norm in (False, True):
         X = points(table, unit_norm)
-        Y = one_hot(table.y[split.train], _classes(table))
+        Y = one_hot(table.y[split.train].astype(np.int64), _classes(table))
         for ridge in RIDGES:
             settings = Settings(bandwidth=BANDWIDTH, ridge=ridge, iterations=most_updates)
             for iterate in iterates(X[split.train], Y, settings):
@@ -63,7 +63,7 @@ def fold_accuracy(table: Table, fold: Split, tuned: Tuned, within: bool) -> floa
         tuned: What was chosen on the tuning split.
         within: Whether M is learned from the fold's training rows rather than taken from the tuning split.
     """
-    X, Y = points(table, tuned.unit_norm), one_hot(table.y[fold.train], _classes(table))
+    X, Y = points(table, tuned.unit_norm), one_hot(table.y[fold.train].astype(np.int64), _classes(table))
     settings = Settings(bandwidth=BANDWIDTH, ridge=tuned.ridge, iterations=tuned.updates if within else 0)
     for last in iterates(X[fold.train], Y, settings, None if within else tuned.M):  # noqa: B007
         pass
