@@ -80,7 +80,15 @@ def test_rows_of_a_width_are_nc1_and_nc2_of_every_layer(arrays):
 def swept(floor, rate=0.4, depth=20, seeds=(0, 1, 2)):
     """A sweep whose NC2 falls to floor(width, seed), and whose NC1 falls without one."""
     lines = [
-        ("digits", "relu", width, seed, layer, metric, rate**layer + (floor(width, seed) if metric == "nc2" else 0))
+        (
+            "digits",
+            "relu",
+            width,
+            seed,
+            layer,
+            metric,
+            10 * rate**layer + (floor(width, seed) if metric == "nc2" else 0),
+        )
         for width in (64, 256, 1024)
         for seed in seeds
         for metric in ("nc1", "nc2")
