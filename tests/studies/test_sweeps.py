@@ -80,7 +80,15 @@ def test_rows_of_a_width_are_nc1_and_nc2_of_every_layer(arrays):
 def swept(floor, rate=0.4, depth=20, seeds=(0, 1, 2)):
     """A sweep whose NC2 falls to floor(width, seed), and whose NC1 falls without one."""
     lines = [
-        ("digits", "relu", width, seed, layer, metric, rate**layer + (floor(width, seed) if metric == "nc2" else 0))
+        (
+            "digits",
+            "relu",
+            width,
+            seed,
+            layer,
+            metric,
+            10 * rate**layer + (floor(width, seed) if metric == "nc2" else 0),
+        )
         for width in (64, 256, 1024)
         for seed in seeds
         for metric in ("nc1", "nc2")
@@ -108,11 +116,17 @@ def test_a_curve_that_still_falls_has_no_floor():
     assert not found[found.metric == "nc1"].reached.any()
     assert np.isnan(floors.slope(found[found.metric == "nc1"]).mean)
     text = widths_notes.found_sentences(found, {"digits": 10})
-    assert "NC1 has reached a floor in 0 of 9 curves, too few for a slope" in text
+    assert "NC1 has reached a floor in 0 of 9 curves, at too few widths for a slope" in text
     assert (
         "NC2 has reached a floor in 9 of 9 curves. The floor goes from 0.1 at $D = 64$ to 0.1 at $D = 1024$, as $D^{"
         in text
     )
+
+
+def test_a_curve_that_hardly_falls_or_rises_has_no_floor():
+    for floor, rate in ((30.0, 0.4), (0.0, 1.1)):
+        found = floors.floors(swept(lambda width, seed, floor=floor: floor, rate=rate))
+        assert not found[found.metric == "nc2"].reached.any()
 
 
 def test_a_curve_of_three_layers_above_rounding_has_no_fit():

@@ -36,7 +36,11 @@ def caption(facts_of: Mapping[str, Facts], table: pd.DataFrame) -> str:
         for dataset, fact in facts_of.items()
     ]
     seeds = table.groupby(["dataset", "model"]).seed.nunique()
-    said = f"{seeds.min()} seeds" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()} seeds"
+    said = (
+        f"{seeds.min()} to {seeds.max()} seeds"
+        if seeds.min() < seeds.max()
+        else f"{seeds.max()} {'seed' if seeds.max() == 1 else 'seeds'}"
+    )
     return (
         f"{'. '.join(runs)}. Means over {said} with one standard deviation. Class means are the training points' unless said otherwise. "
         "Dotted: the best layer's mean at test points. Layer 0: the points themselves."

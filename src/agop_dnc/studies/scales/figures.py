@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from ...collapse.metrics import random_directions_nc2
-from ...drawing import BLACK, BLUE, GREEN, METRIC_LABELS, ORANGE, captioned
+from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned
 
 _GREY = "0.45"
 _MARKERS = "osD^vP*X"
@@ -43,7 +43,8 @@ def scales_figure(
     for i, (dataset, name) in enumerate(names.items()):
         own = found[found.dataset == dataset]
         upper, lower = axes[2 * i], axes[2 * i + 1]
-        _networks(upper[0], own, "untrained_excess", "untrained", _GREY, "s")
+        start = own.assign(reached=True)  # before training no loss has been missed
+        _networks(upper[0], start, "untrained_excess", "untrained", _GREY, "s")
         _networks(upper[0], own, "excess", "trained", BLUE, "o")
         upper[0].axhline(0, color=BLACK, linewidth=0.8)
         upper[0].set(ylabel="NFA: correlation less its null", title=name)
@@ -54,9 +55,9 @@ def scales_figure(
         upper[2].axhline(0.5, color=BLACK, linestyle=":", linewidth=1, label="one half")
         upper[2].set_ylabel("share of SVᵀ in the fall of log NC1")
         for axis, metric in zip(lower[:2], ("nc1", "nc2"), strict=True):
-            _networks(axis, own, f"untrained_{metric}", "untrained", _GREY, "s")
+            _networks(axis, start, f"untrained_{metric}", "untrained", _GREY, "s")
             _networks(axis, own, metric, "trained", BLUE, "o")
-            axis.set(yscale="log", ylabel=f"{METRIC_LABELS[metric]}\nlast hidden layer")
+            axis.set(yscale="log", ylabel=f"{metric.upper()} of the last hidden layer")
         directions = random_directions_nc2(classes[dataset], width)
         lower[1].axhline(
             float(directions.median()), color=GREEN, linestyle="--", linewidth=1.2, label="random directions"
@@ -94,7 +95,7 @@ def _layers(axis: Axes, by_layer: pd.DataFrame, found: pd.DataFrame) -> None:
 
 
 def _scale_axis(axis: Axes, scales: list[float]) -> None:
-    axis.set(xscale="log", xlabel="scale of the initialisation")
+    axis.set(xscale="log", xlabel="scale of the initialisation", xlim=(scales[0] / 1.15, scales[-1] * 1.15))
     axis.xaxis.set_major_locator(FixedLocator(scales))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda scale, _: f"{scale:g}"))

@@ -1,8 +1,8 @@
 r"""Fit floors to curves by layer, and a power law to floors by width.
 
 A curve is fitted by a·r^l + c over layers l (see :func:`agop_dnc.studies.deep_rfm.decay.fit_decay`). The floor c is said to be
-*reached* if it is at least half of the fitted curve at the last layer; otherwise the curve is still on its way and c is whatever
-is left over, which says nothing.
+*reached* if the fitted curve falls by at least a tenth of a decade, and c is at least half of it at the last layer. Otherwise
+there is no fall that could end, or the curve is still on its way and c is whatever is left over, which says nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pandas as pd
 from ...collapse.metrics import random_directions_nc2
 from ..deep_rfm.decay import above_rounding, fit_decay
 from ..judging import LEAST_SEEDS, Interval, interval
+
+LEAST_FALL = 0.1  # decades
 
 
 class Slope(NamedTuple):
@@ -47,7 +49,8 @@ def floors(table: pd.DataFrame) -> pd.DataFrame:
         reached = False
         if len(layers) >= 4:
             a, rate, floor, r_squared = fit_decay(layers, values)
-            reached = floor > 0 and floor >= a * rate ** layers[-1]
+            first, final = a * rate ** layers[0] + floor, a * rate ** layers[-1] + floor
+            reached = np.log10(first / final) >= LEAST_FALL and floor >= final / 2
         records.append(record | {"rate": rate, "floor": floor, "r_squared": r_squared, "reached": bool(reached)})
     columns = [*by, "last", "rate", "floor", "r_squared", "reached"]
     return pd.DataFrame(records, columns=columns)

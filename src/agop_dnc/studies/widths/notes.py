@@ -23,9 +23,13 @@ def caption(facts_of: Mapping[str, Facts], settings: Sequence[Mapping[str, Any]]
             f"{len(fact['class_sizes'])} classes, {KERNELS[setting['kernel']]} kernel"
         )
     return (
-        f"Deep RFMs of {settings[0]['depth']} layers. {'. '.join(runs)}. Left and middle: means over {len(seeds)} seeds with one standard "
+        f"Deep RFMs of {settings[0]['depth']} layers. {'. '.join(runs)}. Left and middle: means over {_count(seeds)} with one standard "
         "deviation. Right: one point per seed; the grey band holds 90 % of random directions."
     )
+
+
+def _count(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}"
 
 
 def floor_summary(found: pd.DataFrame, classes: Mapping[str, int]) -> pd.DataFrame:
@@ -62,7 +66,7 @@ def found_sentences(found: pd.DataFrame, classes: Mapping[str, int]) -> str:
 def _sentence(rows: pd.DataFrame, metric: str, K: int) -> str:
     name, reached = metric.upper(), rows[rows.reached]
     if reached.width.nunique() < 2:
-        return f"{name} has reached a floor in {len(reached)} of {len(rows)} curves, too few for a slope in the width."
+        return f"{name} has reached a floor in {len(reached)} of {len(rows)} curves, at too few widths for a slope."
     low, high = reached.width.min(), reached.width.max()
     ends = [_geometric_mean(reached[reached.width == width].floor) for width in (low, high)]
     fitted = slope(rows)
