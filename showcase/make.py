@@ -16,7 +16,7 @@ from agop_dnc import notes
 from agop_dnc.pipeline import instructions, provenance, tables
 from agop_dnc.studies import all as studies
 from agop_dnc.studies.departures import departures
-from agop_dnc.studies.verdicts.notes import CLAIM_NAMES
+from agop_dnc.studies.verdicts.notes import CLAIM_NAMES, read, run_title, summary
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS, FIGURES = REPOSITORY / "results", REPOSITORY / "figures"
@@ -27,8 +27,8 @@ TABLES = (
     "departures",
     "nfa_summary",
     "predictions",
+    "removals",
 )
-LARGEST = 1_000_000  # bytes of a table that is kept as it is
 
 
 def shown(run: str) -> tuple[Path, Path]:
@@ -64,15 +64,15 @@ def keep_checksums(file: Path, made: dict[str, str]) -> None:
     file.write_text(json.dumps(kept | {here: made}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read(run: str, name: str) -> pd.DataFrame:
+def table_of(run: str, name: str) -> pd.DataFrame:
     """Return a table of a showcase."""
     return tables.read(shown(run)[0] / "tables" / f"{name}.csv")
 
 
 def page() -> str:
     """Return docs/results.md."""
-    claims = named(read("default", "claims").fillna(""))
-    effects = departures.summary(read("default", "departures"))
+    claims = read(table_of("default", "claims"))
+    effects = departures.summary(table_of("default", "departures"))
     figures, notebooks = "../figures/showcase/default", "../results/showcase/default/notebooks"
     parts = [
         "# What the default run shows",
@@ -80,8 +80,12 @@ def page() -> str:
         f"numbers behind each figure, are in [results/showcase/default/notebooks]({notebooks}).",
         "## The paper's claims",
         f"![verdicts]({figures}/claims.png)",
-        notes.table_of(claims),
-        f"The rules, with the reason for each bound: [claims]({notebooks}/claims.ipynb).",
+        notes.table_of(summary(claims)),
+        "A claim is judged for every dataset and model that has what it needs: *reproduced* if the 95 % interval of every quantity lies within "
+        "its bounds, *not reproduced* if one lies outside, *undecided* between. *Not tested* are claims whose study is no part of this run, "
+        f"and those that need more seeds. The rules, with the reason for each bound: [claims]({notebooks}/claims.ipynb). What was looked into "
+        "behind the verdicts: [verdicts.md](verdicts.md).",
+        notes.table_of(named(claims)),
     ]
     config = studies.load([REPOSITORY / "config.yaml"])
     for figure in studies.figures(config).values():
@@ -98,7 +102,7 @@ def page() -> str:
         "part, and why.",
         notes.table_of(predictions()),
         "## The Neural Feature Ansatz at the end of training",
-        notes.markdown(read("default", "nfa_summary")),
+        notes.markdown(table_of("default", "nfa_summary")),
         "## Where the released code departs from the paper",
         f"![departures]({figures}/departures.png)",
         notes.table_of(departures.answers(effects)),
@@ -111,7 +115,7 @@ def page() -> str:
 
 def predictions() -> pd.DataFrame:
     """Return how many of every predicted quantity were compared, and the relative errors."""
-    found = read("default", "predictions")
+    found = table_of("default", "predictions")
     found = found[
         found.relative_error.notna() & ~found.quantity.isin(["rank of the input", "dnc1", "dnc2", "dnc3", "collapsed"])
     ]
@@ -120,8 +124,13 @@ def predictions() -> pd.DataFrame:
 
 
 def named(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of claims.csv with the claims' names for their numbers."""
-    return claims.assign(claim=[f"{n}. {CLAIM_NAMES[n]}" for n in claims.claim]).drop(columns="source")
+    """Return what was judged in this run as a reader knows it: the claim, the data and model, what was measured, and the verdict."""
+    judged = claims[(claims.dataset + claims.model) != ""]
+    runs = [run_title(dataset, model) for dataset, model in zip(judged.dataset, judged.model, strict=True)]
+    about = [f"{claim}: {CLAIM_NAMES[claim]}" for claim in judged.claim]
+    return judged.assign(claim=about, run=runs)[["claim", "run", "measured", "expected", "verdict", "as_paper"]].rename(
+        columns={"as_paper": "settings"}
+    )
 
 
 def main() -> None:
