@@ -42,12 +42,12 @@ rule follow_network:
     wildcard_constraints:
         architecture="|".join(networks.TITLES),
     group:
-        together("generalisation")
+        together("generalisation", measuring_forecast, gpu=True)
     conda:
         ENVIRONMENT
     threads: SETTINGS.threads
     resources:
-        **needs(),
+        **needs(measuring_forecast, gpu=True),
     params:
         network=lambda wildcards: networks.network_settings(SETTINGS, wildcards.architecture, wildcards.dataset),
         device=SETTINGS.device,
