@@ -55,7 +55,7 @@ def fitted(arrays, settings):
 def test_deep_rfm_is_the_same_on_every_device_and_twice_on_one(device, points, activation, precision):
     settings = deep_rfm.Settings(depth=3, activation=activation, width=64, precision=precision)
     first, again = (fitted(points.to(device), settings) for _ in range(2))
-    assert first == again
+    assert str(first) == str(again)  # as text, in which NaN equals itself; `repr` of floats is exact
     # Sums in another order, and what three layers make of that: thirty times a layer with cosines, and a share of the points.
     rtol, atol = (1e-8, 1e-10) if precision == "float64" else (2e-2, 1e-3)
     for row, expected in zip(first, fitted(points, settings), strict=True):
@@ -63,7 +63,7 @@ def test_deep_rfm_is_the_same_on_every_device_and_twice_on_one(device, points, a
         if row["metric"] == "interpolation_error":
             assert row["value"] < (1e-9 if precision == "float64" else 1e-2)
         else:
-            assert row["value"] == pytest.approx(expected["value"], rel=rtol, abs=atol), row
+            assert row["value"] == pytest.approx(expected["value"], rel=rtol, abs=atol, nan_ok=True), row
 
 
 def trained(architecture, arrays, device, momentum, folder, dtype=torch.float64):
