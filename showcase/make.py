@@ -82,8 +82,8 @@ def page() -> str:
         f"![verdicts]({figures}/claims.png)",
         notes.table_of(summary(claims)),
         "A claim is judged for every dataset and model that has what it needs: *reproduced* if the 95 % interval of every quantity lies within "
-        "its bounds, *not reproduced* if one lies outside, *undecided* between. *Not tested* are claims whose study is no part of this run, "
-        f"and those that need more seeds. The rules, with the reason for each bound: [claims]({notebooks}/claims.ipynb). What was looked into "
+        "its bounds, *not reproduced* if one lies outside, *undecided* between. *Not tested* are claims that the run has "
+        f"too little for. The rules, with the reason for each bound: [claims]({notebooks}/claims.ipynb). What was looked into "
         "behind the verdicts: [verdicts.md](verdicts.md).",
         notes.table_of(named(claims)),
     ]

@@ -27,10 +27,14 @@ CLAIMS: dict[str, Claim] = {
 def evaluate(tables: Tables, context: Context) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Judge every claim by a run's tables; see :func:`agop_dnc.studies.judging.evaluate`.
 
+    Claims of a paper of which the run has nothing are left out, unless it has nothing of any.
+
     Returns:
         Rows of claims.csv and of claims_evidence.csv.
     """
-    return judging.evaluate(SOURCES, tables, context)
+    rows, evidence = judging.evaluate(SOURCES, tables, context)
+    papers = {row["paper"] for row in rows if row["dataset"] or row["model"]}
+    return [row for row in rows if row["paper"] in papers or not papers], evidence
 
 
 def is_check(claim: str) -> bool:
