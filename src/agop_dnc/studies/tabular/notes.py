@@ -40,7 +40,7 @@ def comparison(accuracy: pd.DataFrame) -> pd.DataFrame:
     share = accuracy.div(accuracy.max(axis=1), axis=0).fillna(1.0)
     found = pd.DataFrame(
         {
-            "method": [METHOD_TITLES[name] for name in accuracy],
+            "method": [METHOD_TITLES[str(name)] for name in accuracy],
             "mean accuracy": 100 * accuracy.mean().to_numpy(),
             "mean rank": ranks(accuracy).mean().to_numpy(),
             "P90": 100 * (share >= 0.9 - 1e-9).mean().to_numpy(),
@@ -66,7 +66,7 @@ def critical_difference(methods: int, sets: int, level: float = 0.05) -> float:
 def cliques(mean_ranks: pd.Series, difference: float) -> list[tuple[float, float]]:
     """Return the least and the largest mean rank of every largest group of two or more methods within the critical difference."""
     values = np.sort(mean_ranks.to_numpy(float))
-    groups = []
+    groups: list[tuple[int, int]] = []
     for start in range(len(values)):
         end = int(np.searchsorted(values, values[start] + difference, side="right")) - 1
         if end > start and (not groups or end > groups[-1][1]):
