@@ -24,6 +24,8 @@ import test_removals as of_removals
 
 # The ids of the protocol.
 IDS = "1a 1b 1c 2a 2b 2c 3a 3b 3c 4a 4b 5 6a 6b 7a 7b"
+# The claims of the collapse paper, and the check.
+COLLAPSE = [name for name in CLAIMS if name.startswith(("dnc-", "check-"))]
 CONTEXT = Context(of_deep_rfm.SIZES, {(name, "relu"): of_deep_rfm.SETTINGS for name in of_deep_rfm.SIZES})
 
 
@@ -34,7 +36,11 @@ def judged():
 
 
 def test_the_claims_are_the_protocols():
-    assert list(CLAIMS) == [f"dnc-{name}" for name in IDS.split()] + ["check-a1"]
+    assert [f"dnc-{name}" for name in IDS.split()] + ["check-a1"] == COLLAPSE
+    assert [name for name in CLAIMS if name not in COLLAPSE] == [
+        *("grok-1", "grok-2", "grok-3"),
+        *("rfm-1", "rfm-2", "rfm-3", "rfm-4"),
+    ]
     assert [name for name in CLAIMS if claims.is_check(name)] == ["check-a1"]
 
 
@@ -45,7 +51,7 @@ def test_every_quantity_has_a_reason_for_its_bounds():
 def test_tables_that_bear_everything_out_reproduce_everything(judged):
     rows, evidence = judged
     assert {row["claim"] for row in rows} == set(CLAIMS)
-    assert {row["verdict"] for row in rows} == {REPRODUCED}
+    assert {row["verdict"] for row in rows if row["claim"] in COLLAPSE} == {REPRODUCED}
     assert all(list(row) == judging.COLUMNS for row in rows)
     assert all(list(row) == judging.EVIDENCE_COLUMNS for row in evidence)
 
@@ -57,6 +63,7 @@ def test_verdicts_follow_from_the_written_evidence(judged, tmp_path):
     written = tables.read(tmp_path / "claims.csv").fillna({"dataset": "", "model": ""})
     again = judging.recompute(tables.read(tmp_path / "claims_evidence.csv"))
     columns = [*judging.KEYS, "verdict", "seeds", "low", "high", "reference"]
+    written = written[written.verdict != NOT_TESTED].reset_index(drop=True)  # what is not tested leaves no evidence
     pd.testing.assert_frame_equal(again[columns], written[columns], check_exact=True, check_dtype=False)
 
 
