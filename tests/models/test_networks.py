@@ -7,6 +7,7 @@ from torch import nn
 from agop_dnc.errors import UserError
 from agop_dnc.labels import signed_one_hot
 from agop_dnc.models import networks, sgd, training
+from agop_dnc.models.settings import TrainingSettings
 from agop_dnc.randomness import generator
 
 SHAPES = {"mlp": (1, 8, 8), "resnet18": (1, 8, 8), "vgg11": (3, 8, 8)}
@@ -85,7 +86,7 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
     # Float64, the sums taken in another order. Batch normalisation over 4 to 10 points magnifies rounding: in three epochs
     # inputs changed by 1e-15 of themselves move the ResNet's weights by 4e-6.
     epochs, rtol = (1, 1e-7) if architecture == "resnet18" else (3, 1e-9)
-    settings = training.Settings(epochs, learning_rate=0.02, momentum=momentum, batch_size=10, measure_every=2)
+    settings = TrainingSettings(epochs=epochs, learning_rate=0.02, momentum=momentum, batch_size=10, measure_every=2)
     x, y = images(architecture)
     Y = signed_one_hot(y)
     network, expected = small(architecture), small(architecture)
@@ -97,7 +98,7 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_velocity_that_is_reset_starts_from_zero_in_every_epoch(momentum, tmp_path):
-    settings = training.Settings(3, learning_rate=0.05, momentum=momentum, batch_size=10, reset_velocity=True)
+    settings = TrainingSettings(epochs=3, learning_rate=0.05, momentum=momentum, batch_size=10, reset_velocity=True)
     x, y = images("mlp")
     Y = signed_one_hot(y)
     network, expected = small("mlp"), small("mlp")
@@ -126,7 +127,7 @@ def test_velocities_are_the_same_however_far_their_decay_is_put_off():
 
 
 def test_snapshots_are_those_of_the_measured_epochs_and_hold_the_network(tmp_path):
-    settings = training.Settings(epochs=5, learning_rate=0.05, measure_every=2)
+    settings = TrainingSettings(epochs=5, learning_rate=0.05, measure_every=2)
     x, y = images("mlp")
     network = small("mlp")
     seen = []
@@ -143,7 +144,7 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize(("architecture", "stop"), [("mlp", 1), ("mlp", 3), ("mlp", 4), ("resnet18", 3)])
 def test_a_run_that_stopped_goes_on_to_the_same_bytes(architecture, stop, tmp_path):
-    settings = training.Settings(epochs=5, learning_rate=0.05, momentum=0.9, batch_size=10, measure_every=2)
+    settings = TrainingSettings(epochs=5, learning_rate=0.05, momentum=0.9, batch_size=10, measure_every=2)
     x, y = images(architecture, dtype=torch.float32)
     Y = signed_one_hot(y).float()
     losses = training.train(small(architecture, torch.float32), x, Y, settings, 0, tmp_path / "whole")
@@ -163,7 +164,7 @@ def test_a_run_that_stopped_goes_on_to_the_same_bytes(architecture, stop, tmp_pa
 
 
 def test_a_damaged_snapshot_is_passed_over_by_training_and_refused_by_loading(tmp_path):
-    settings = training.Settings(epochs=4, learning_rate=0.05, measure_every=2)
+    settings = TrainingSettings(epochs=4, learning_rate=0.05, measure_every=2)
     x, y = images("mlp")
     training.train(small("mlp"), x, signed_one_hot(y), settings, 0, tmp_path)
     last = training.snapshots(tmp_path)[4]
@@ -181,6 +182,6 @@ def test_a_damaged_snapshot_is_passed_over_by_training_and_refused_by_loading(tm
 @pytest.mark.parametrize("architecture", ["mlp", "vgg11"])
 def test_a_diverging_run_stops_with_epoch_rate_and_remedy(architecture, tmp_path):
     x, y = images(architecture)
-    settings = training.Settings(epochs=50, learning_rate=1e30)
+    settings = TrainingSettings(epochs=50, learning_rate=1e30)
     with pytest.raises(UserError, match=r"diverged in epoch \d+ .* learning rate 1e\+30; lower"):
         training.train(small(architecture), x, signed_one_hot(y), settings, 0, tmp_path)

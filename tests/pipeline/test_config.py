@@ -33,7 +33,9 @@ def test_empty_configuration_is_the_papers(load):
     "file",
     ["config.yaml", *sorted(f"{folder}/{p.name}" for folder in ("config", "examples") for p in (REPOSITORY / folder).glob("*.yaml"))],
 )  # fmt: skip
-def test_every_configuration_of_the_repository_is_valid(file):
+def test_every_configuration_of_the_repository_is_valid(file, tmp_path, monkeypatch):
+    (tmp_path / "data" / "uci121").mkdir(parents=True)  # of config/tabular.yaml
+    monkeypatch.chdir(tmp_path)
     studies.load([REPOSITORY / file])
 
 

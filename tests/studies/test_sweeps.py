@@ -182,12 +182,10 @@ def test_test_points_take_the_deep_rfms_own_way(tested, activation):
     model = DeepRFM(settings, seed=0).fit(tested.x_train, tested.y_train)
     for layer, fitted in enumerate(model.layers, start=1):
         X, X_test = (model.transform(points, layer - 1) for points in (tested.x_train, tested.x_test))
-        expected = by_hand(fitted.agop_features(X), tested.y_train, fitted.agop_features(X_test), tested.y_test)
+        expected = by_hand(fitted.projected(X), tested.y_train, fitted.projected(X_test), tested.y_test)
         expected["accuracy"] = float((fitted.predictor(X_test).argmax(1) == tested.y_test).double().mean())
         assert values(table, layer, "test") == pytest.approx(expected)
-        assert values(table, layer, "train")["nc1"] == pytest.approx(
-            metrics.nc1(fitted.agop_features(X), tested.y_train)
-        )
+        assert values(table, layer, "train")["nc1"] == pytest.approx(metrics.nc1(fitted.projected(X), tested.y_train))
     right = float((model.predict(tested.x_test) == tested.y_test).double().mean())
     assert values(table, 4, "test") == {"accuracy": pytest.approx(right)}
     assert values(table, 0, "test") == pytest.approx(

@@ -209,7 +209,7 @@ def test_rows_hold_predictions_and_measurements(draw):
 def test_impossible_model_is_refused():
     with pytest.raises(ValueError, match="3 layers need 4 penalties"):
         Model(2, 2, 3, 4, (0.1,))
-    with pytest.raises(ValueError, match="need a width of as many"):
+    with pytest.raises(ValueError, match="need a width of at least"):
         Model(5, 2, 2, 4, (0.1,) * 3)
     with pytest.raises(ValueError, match="two points or more"):
         backbone.two_classes(torch.eye(3), torch.tensor([0, 0, 1]), 0, 1)

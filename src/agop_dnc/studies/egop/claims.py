@@ -21,7 +21,7 @@ from ..judging import (
     by_seed,
     table_of,
 )
-from .study import MODELS, title
+from .titles import MODELS, title
 
 POINTS, DIMENSION = 4000, 10
 COSINE = "cosine similarity at n = 4,000"

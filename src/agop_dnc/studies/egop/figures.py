@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned, legend_above
 from .notes import METRICS, drawn_models, model_title
-from .study import title
+from .titles import title
 
 _STYLES = ((BLACK, "v", ":"), (ORANGE, "o", "-"), (BLUE, "s", "-"), (GREEN, "^", "--"))
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import pandas as pd
 
-from .study import title
+from .titles import title
 
 METRICS = {
     "relative_error": r"$\|G - \mathrm{EGOP}\|_F / \|\mathrm{EGOP}\|_F$",

@@ -14,13 +14,11 @@ from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 from .formulas import FORMULAS as FORMULAS
+from .titles import MODELS, title
 
 TargetName = Literal[
     "product", "squared_sum", "sine_of_sum", "absolute_sum", "gaussian_bump", "staircase", "parabola_and_line"
 ]
-
-
-MODELS = {"laplace": "Laplace kernel", "rfm": "RFM"}
 
 
 class EgopSection(Settings):
@@ -42,15 +40,6 @@ class EgopSection(Settings):
     iterations: int = Field(
         3, ge=2, description="AGOPs taken: of the plain kernel's predictor, and of RFM's after each update of M."
     )
-
-
-def title(target: str, noise: float) -> str:
-    """Return a target with its noise as readers write it.
-
-    >>> title("product", 0.1), title("product", 0.0)
-    ('x₁x₂, noise 0.1', 'x₁x₂')
-    """
-    return FORMULAS[target] + (f", noise {noise:g}" if noise else "")
 
 
 def section(config: Configuration) -> EgopSection:

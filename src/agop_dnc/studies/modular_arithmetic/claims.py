@@ -28,7 +28,7 @@ from ..judging import (
     differences,
     table_of,
 )
-from .study import model_title, title
+from .titles import model_title, title
 
 PAPER = "Mallinar et al., 2024"
 EARLY, ALL = 8, 50

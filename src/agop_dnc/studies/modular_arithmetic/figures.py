@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...drawing import BLACK, BLUE, GREEN, ORANGE, RED, captioned
 from .features import BY_LOGARITHM
-from .study import model_title, title
+from .titles import model_title, title
 
 _CURVES = {
     "train_accuracy": ("training accuracy", BLACK, "o"),

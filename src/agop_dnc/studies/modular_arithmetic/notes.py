@@ -6,7 +6,7 @@ from typing import cast
 
 import pandas as pd
 
-from .study import title
+from .titles import title
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:

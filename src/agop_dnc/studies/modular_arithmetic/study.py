@@ -14,8 +14,8 @@ from ...pipeline.tolerances import ALL_ROWS, Tolerance
 from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
+from .titles import model_title, title
 
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
 Operation = Literal["add", "subtract", "multiply", "divide"]
 
 
@@ -51,24 +51,6 @@ def seeds(config: Configuration, operation: str) -> list[int]:
     chosen = section(config)
     of_addition = chosen.seeds or config.seeds
     return of_addition if operation == "add" else chosen.other_seeds or of_addition[:1]
-
-
-def title(p: int, operation: str) -> str:
-    """Return an operation modulo p as readers write it.
-
-    >>> title(61, "divide")
-    'a ÷ b mod 61'
-    """
-    return f"a {SYMBOLS[operation]} b mod {p}"
-
-
-def model_title(kernel: str) -> str:
-    """Return an RFM with one of the kernels as readers know it.
-
-    >>> model_title("quadratic")
-    'RFM, quadratic kernel'
-    """
-    return f"RFM, {'Gaussian' if kernel == 'gaussian' else kernel} kernel"
 
 
 class Job(NamedTuple):

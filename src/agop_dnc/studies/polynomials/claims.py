@@ -21,7 +21,7 @@ from ..judging import (
     differences,
     table_of,
 )
-from .study import FORMULAS, KINDS
+from .titles import FORMULAS, KINDS
 
 # What the claim is about; and the settings of the published run.
 POINTS, ITERATIONS = 2000, 5

@@ -13,10 +13,7 @@ from ...pipeline.tolerances import ALL_ROWS, TRAINED, Tolerance
 from ...settings import Settings
 from ..checks import Seeds
 from ..declaration import BEYOND, Figure, Parts, Study, Table
-
-# The targets and the kinds of RFM (with whether gradients are centred) as readers know them.
-FORMULAS = {"product": "x₁x₂", "hermite_pair": "He₂(u·x)/√2 + He_p(v·x)/√p!"}
-KINDS = {"rfm": ("RFM", False), "rfm_centred": ("RFM, centred", True)}
+from .titles import FORMULAS, KINDS
 
 
 class PolynomialsSection(Settings):
