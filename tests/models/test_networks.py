@@ -90,7 +90,7 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
     x, y = images(architecture)
     Y = signed_one_hot(y)
     network, expected = small(architecture), small(architecture)
-    training.train(network, x, Y, settings, 7, tmp_path)
+    training.train(network, x, Y, settings, 7, tmp_path, reset_velocity=True)
     reference_training(expected, x, Y, settings, 7)
     for (name, got), want in zip(network.named_parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(got, want, rtol=rtol, atol=1e-11, msg=name)
@@ -98,11 +98,11 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_velocity_that_is_reset_starts_from_zero_in_every_epoch(momentum, tmp_path):
-    settings = TrainingSettings(epochs=3, learning_rate=0.05, momentum=momentum, batch_size=10, reset_velocity=True)
+    settings = TrainingSettings(epochs=3, learning_rate=0.05, momentum=momentum, batch_size=10)
     x, y = images("mlp")
     Y = signed_one_hot(y)
     network, expected = small("mlp"), small("mlp")
-    training.train(network, x, Y, settings, 7, tmp_path)
+    training.train(network, x, Y, settings, 7, tmp_path, reset_velocity=True)
     for epoch in range(1, 4):  # a new optimiser an epoch, the same permutations
         optimiser = torch.optim.SGD(expected.parameters(), lr=0.05, momentum=momentum)
         for batch in torch.randperm(len(x), generator=generator(7, "batches", epoch)).split(10):
