@@ -43,7 +43,7 @@ def _mean_ranks(axis: Axes, accuracy: pd.DataFrame) -> None:
     """Draw a critical-difference diagram: methods on a scale of mean ranks, joined by bars if chance may explain the difference."""
     mean = ranks(accuracy).mean().sort_values()
     k, difference = len(mean), critical_difference(len(mean), len(accuracy))
-    axis.set(xlim=(0.6, k + 0.4), ylim=(-(k // 2 + k % 2) - 1.3, 1.6), title="mean ranks, the best on the left")
+    axis.set(xlim=(-1.3, k + 2.3), ylim=(-(k // 2 + k % 2) - 1.3, 1.6), title="mean ranks, the best on the left")
     axis.plot([1, k], [0, 0], color=BLACK, linewidth=1)
     for rank in range(1, k + 1):
         axis.plot([rank, rank], [0, 0.12], color=BLACK, linewidth=1)
@@ -59,11 +59,11 @@ def _mean_ranks(axis: Axes, accuracy: pd.DataFrame) -> None:
     for index, (name, rank) in enumerate(mean.items()):
         left = index < half
         height = -1 - (index if left else k - 1 - index)
-        end = 0.95 if left else k + 0.05
+        end = 0.8 if left else k + 0.2
         axis.plot([rank, rank, end], [0, height, height], color=BLUE if name == "rfm" else "0.45", linewidth=1)
         text = f"{METHOD_TITLES[str(name)]} {rank:.2f}"
         axis.text(
-            1.0 if left else k, height + 0.06, text, ha="left" if left else "right", va="bottom", fontsize=8,
+            0.7 if left else k + 0.3, height, text, ha="right" if left else "left", va="center", fontsize=8,
             weight="bold" if name == "rfm" else "normal",
         )  # fmt: skip
     axis.set_axis_off()
