@@ -217,7 +217,9 @@ def mlp_rows(
     for variant, first, last in (("paper", 0, settings.epochs), ("released", 1, settings.epochs + 1)):
         for epoch in (first, last):
             yield _row(6, variant, quantity, epoch, _last_nc1(found[epoch], x, y))
-    heavy = settings.replace(momentum=0.9, learning_rate=settings.learning_rate / 10, measure_every=settings.epochs)
+    # The same rate over many steps, which is that of a step over 1 − momentum.
+    rate = settings.learning_rate * (1 - 0.9) / (1 - settings.momentum)
+    heavy = settings.replace(momentum=0.9, learning_rate=rate, measure_every=settings.epochs)
     for variant, resets in (("paper", False), ("released", True)):
         ended = untrained()
         train(ended, x, Y, heavy, seed, folder / variant, reset_velocity=resets)
