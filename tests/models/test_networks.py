@@ -90,7 +90,7 @@ def test_training_is_sgd_on_the_mean_squared_error(architecture, momentum, tmp_p
     x, y = images(architecture)
     Y = signed_one_hot(y)
     network, expected = small(architecture), small(architecture)
-    training.train(network, x, Y, settings, 7, tmp_path, reset_velocity=True)
+    training.train(network, x, Y, settings, 7, tmp_path)
     reference_training(expected, x, Y, settings, 7)
     for (name, got), want in zip(network.named_parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(got, want, rtol=rtol, atol=1e-11, msg=name)
