@@ -152,11 +152,12 @@ def test_damaged_file_is_noticed_and_recreated(damaged, wanted, how, tmp_path, r
     (tmp_path / wanted).unlink()
     for name in undisturbed.keys() - {wanted}:  # of one age, so that only what is missing is made
         os.utime(tmp_path / name, (1e9, 1e9))
-    stopped = run(tmp_path, "--rerun-triggers", "input", "--", wanted)
+    command = (tmp_path, "--rerun-triggers", "input", "--", wanted)
+    stopped = run(*command)
     assert stopped.returncode != 0
     assert f"{damaged} is not what its job wrote" in stopped.stderr
-    done = run()
-    assert done.returncode == 0, done.stderr
+    for again in (run(*command), run()):
+        assert again.returncode == 0, again.stderr
     assert left(tmp_path) == undisturbed
 
 
