@@ -175,7 +175,7 @@ def test_sets_without_a_folder_are_those_that_scikit_learn_carries():
         study.check(model(tabular={"sets": "in_90", "folder": "/nowhere"}))
 
 
-@pytest.mark.skipif("UCI121" not in os.environ, reason="UCI121 names no folder of the UCI sets")
+@pytest.mark.skipif("AGOP_DNC_UCI" not in os.environ, reason="AGOP_DNC_UCI names no folder of the UCI sets")
 def test_the_90_names_are_those_that_the_archive_gives():
-    assert uci.names(os.environ["UCI121"], in_90=True) == list(IN_90)
+    assert uci.names(os.environ["AGOP_DNC_UCI"], in_90=True) == list(IN_90)
     assert tabular.SCIKIT_LEARN

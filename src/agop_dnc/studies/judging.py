@@ -195,7 +195,10 @@ Findings = Iterator[tuple[str, Finding]]
 
 
 class Source(NamedTuple):
-    """A study's claims, and the function that finds what its tables say of each."""
+    """A study's claims, and the function that finds what its tables say of each.
+
+    The function may raise :class:`UntestedError` before its first finding: then none of the claims can be tested, for its reason.
+    """
 
     claims: tuple[Claim, ...]
     findings: Callable[[Tables, Context], Findings]
@@ -402,7 +405,7 @@ def evaluate(
     claims = {claim.id: claim for source in sources for claim in source.claims}
     found: dict[str, list[Finding]] = {name: [] for name in claims}
     for source in sources:
-        for name, finding in source.findings(tables, context):
+        for name, finding in _findings(source, tables, context):
             found[name].append(finding)
     verdicts, evidence = [], []
     for claim in sorted(claims.values(), key=order):
@@ -411,6 +414,14 @@ def evaluate(
             verdicts.append(row)
             evidence += values
     return verdicts, evidence
+
+
+def _findings(source: Source, tables: Tables, context: Context) -> Findings:
+    """Yield a study's findings; if it raises UntestedError, as for a table that is missing, its claims are untested for that reason."""
+    try:
+        yield from source.findings(tables, context)
+    except UntestedError as reason:
+        yield from ((claim.id, Finding("", "", reason=str(reason))) for claim in source.claims)
 
 
 def order(claim: Claim) -> tuple[bool, list[tuple[int, str]]]:

@@ -52,11 +52,7 @@ def findings(tables: Tables, context: Context) -> Findings:
     Yields:
         The claim's id and a finding.
     """
-    try:
-        table = table_of(tables, "egop")
-    except UntestedError as reason:
-        yield "rfm-3", Finding("", "", reason=str(reason))
-        return
+    table = table_of(tables, "egop")
     raw = table[table.gradients == "raw"]
     for key, rows in raw.groupby(["target", "noise"], sort=False):
         dataset = title(*cast(tuple[str, float], key))

@@ -77,11 +77,7 @@ def findings(tables: Tables, context: Context) -> Findings:
     Yields:
         The claim's id and a finding.
     """
-    try:
-        table = table_of(tables, "polynomials")
-    except UntestedError as reason:
-        yield "rfm-1", Finding("", "", reason=str(reason))
-        return
+    table = table_of(tables, "polynomials")
     dataset = FORMULAS["product"]
     for model, (title, _) in KINDS.items():
         settings = context.settings.get((dataset, title), {})

@@ -15,7 +15,6 @@ from ..deep_rfm.decay import decades_fallen
 from ..judging import (
     Claim,
     Context,
-    Finding,
     Findings,
     Quantity,
     Source,
@@ -70,11 +69,7 @@ def findings(tables: Tables, context: Context) -> Findings:
     Yields:
         A claim's id and a finding.
     """
-    try:
-        table = table_of(tables, "removals")
-    except UntestedError as reason:
-        yield from ((claim.id, Finding("", "", reason=str(reason))) for claim in CLAIMS)
-        return
+    table = table_of(tables, "removals")
     for run in runs(table, context):
         yield "dnc-2b", finding(run, _replaced)
         yield "dnc-2c", finding(run, _without_features)
