@@ -83,7 +83,7 @@ def main() -> None:
         overhead = (cores * one["seconds"] - one["scripts"]) / one["jobs"]
         print(
             f"{one['jobs']} jobs, {one['seconds']:.0f} s on {cores} cores; a job: {one['own'] / one['jobs']:.2f} s of Snakemake's main process, "
-            f"{overhead:.2f} s of a core beside its script; Snakemake at most {one['megabytes']:.0f} MB",
+            f"{overhead:.2f} s of a core in addition to its script; Snakemake at most {one['megabytes']:.0f} MB",
             flush=True,
         )
         for every in (60, 1):

@@ -1,6 +1,6 @@
 """Why NC2, and with cosines NC1, stop falling with depth: their floors against the width of Deep RFM's random features.
 
-The features of width D turn every angle by some 1/√D anew in each layer, and M½ takes back only a part of it; with wider ones
+The features of width D change every angle at random by about 1/√D in each layer, and M½ takes back only part of that; with wider ones
 the floors sink. Without random features, an RFM repeated, nothing collapses: they are what makes it possible and what ends it.
 On the digits, Laplace kernel.
 """

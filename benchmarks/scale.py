@@ -1,4 +1,4 @@
-"""What the paper's models cost on a CPU at a few thousand points, beside the least that their operations take there.
+"""Measure what the paper's models cost on a CPU at a few thousand points, against the least that their operations take there.
 
 Deep RFM on MNIST, the MLP on MNIST, ResNet-18 and VGG-11 on CIFAR-10, each in a process of its own; and how a Deep RFM's time and memory grow
 with n. The floor is the operations counted, divided by the rate of the machine's own matrix products, or, for convolutions, by the rate

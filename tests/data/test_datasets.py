@@ -107,7 +107,7 @@ def test_a_saved_dataset_comes_back_and_equal_ones_are_equal_files(tmp_path):
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_a_saved_dataset_is_mapped_and_takes_the_disk_of_its_images(tmp_path, rng, kind):
-    """50,000 colour images are 150 MB of uint8, with the two statistics of each pixel beside them."""
+    """50,000 colour images are 150 MB of uint8, plus two statistics per pixel."""
     x = rng.integers(0, 256, size=(300, 32, 32, 3)).astype(kind)
     settings, _ = write_npz(tmp_path / "mine.npz", rng, x_train=x, y_train=np.arange(300) % 3, x_test=None, y_test=None)
     datasets.save(datasets.prepare("mine", settings), tmp_path / "saved.npz")

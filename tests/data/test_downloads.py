@@ -395,7 +395,7 @@ def test_after_a_kill_nothing_half_written_counts_and_the_next_start_succeeds(tm
 
 
 def test_what_an_earlier_torchvision_left_half_unpacked_is_not_read(tmp_path, mirror):
-    """As torchvision leaves it that unpacks in place: an archive that is right beside a file that is not."""
+    """A sound archive next to a damaged file, as torchvision leaves it when it unpacks in place."""
     prepare(tmp_path, "mnist")
     files = tree(tmp_path)
     (tmp_path / "MNIST/raw/t10k-labels-idx1-ubyte").write_bytes(files["MNIST/raw/t10k-labels-idx1-ubyte"][:-5])

@@ -43,7 +43,7 @@ def kernel_agop(
         diagonal: whether the diagonal is all that is wanted.
 
     Returns:
-        The AGOP, d×d and symmetric, or its diagonal (d). Beside r, memory is one N×N buffer (by pairs) or N×d (by outputs).
+        The AGOP, d×d and symmetric, or its diagonal (d). In addition to r, memory is one N×N buffer (by pairs) or N×d (by outputs).
 
     Raises:
         ValueError: If the shapes do not agree.
