@@ -203,7 +203,7 @@ def _moved(predictor: conv_rfm.Round, device: torch.device) -> conv_rfm.Round:
 
 
 def _on_simplex(outputs: Array) -> Array:
-    """The nearest point of the probability simplex to each row: max(row − τ, 0) with the τ for which it sums to 1."""
+    """Return the nearest point of the probability simplex to each row: max(row − τ, 0) with the τ for which it sums to 1."""
     falling = -np.sort(-outputs, axis=1)
     excess = (np.cumsum(falling, axis=1) - 1) / np.arange(1, outputs.shape[1] + 1)
     last = (falling > excess).sum(axis=1, keepdims=True) - 1

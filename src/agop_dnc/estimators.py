@@ -184,14 +184,14 @@ class _RFMEstimator(_TorchEstimator):
 
     @property
     def M_(self) -> Array:
-        """The matrix M of the fitted predictor's kernel (d×d), a diagonal one if `diagonal`."""
+        """Return the matrix M of the fitted predictor's kernel (d×d), a diagonal one if `diagonal`."""
         check_is_fitted(self)
         M: Array = self._iterate.M.cpu().numpy()
         return np.diag(M) if M.ndim == 1 else M.copy()
 
     @property
     def feature_importances_(self) -> Array:
-        """The diagonal of `M_`, (d)."""
+        """Return the diagonal of `M_`, (d)."""
         check_is_fitted(self)
         M = self._iterate.M
         return (M if M.ndim == 1 else M.diagonal()).cpu().numpy().copy()
@@ -494,14 +494,14 @@ class DeepRFMClassifier(_Classifier):
 
     @property
     def M_(self) -> Array:
-        """The AGOP of the first layer (d×d), at the scale that the layer uses."""
+        """Return the AGOP of the first layer (d×d), at the scale that the layer uses."""
         check_is_fitted(self)
         root = self._model.layers[0].agop_sqrt
         return (root @ root).cpu().numpy()
 
     @property
     def feature_importances_(self) -> Array:
-        """The diagonal of `M_` (d)."""
+        """Return the diagonal of `M_` (d)."""
         return np.diagonal(self.M_).copy()
 
     @property

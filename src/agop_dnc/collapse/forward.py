@@ -81,13 +81,13 @@ class Trace:
 
     @property
     def readout(self) -> Key | None:
-        """The one call from which the network's output comes directly, if it is one and its outputs are as many."""
+        """Return the one call from which the network's output comes directly, if it is one and its outputs are as many."""
         final = self.before[OUTPUT]
         call = next(iter(final)) if len(final) == 1 else None
         return call if call is not None and call in self.sizes and self.sizes[call][1] == self.K else None
 
     def successor(self, call: Key) -> Key:
-        """The first later call that this one's output enters directly, or the network's output."""
+        """Return the first later call that this one's output enters directly, or the network's output."""
         return next((later for later in self.calls if call in self.before[later]), OUTPUT)
 
     def only_relu_before(self, later: Key, call: Key) -> bool:

@@ -32,7 +32,7 @@ class LayerAgop:
 
     @property
     def matrix(self) -> Tensor:
-        """The AGOP itself, d×d."""
+        """Return the AGOP itself, d×d."""
         full: Tensor = self.W.T @ (self.S @ self.W)
         return full
 
@@ -48,7 +48,7 @@ class LayerAgop:
         }
 
     def null_correlations(self, frame: Tensor) -> dict[str, float]:
-        """The same with the AGOP's eigenvectors replaced by a frame of R^d (see :func:`random_frame`), its eigenvalues kept."""
+        """Return the same with the AGOP's eigenvectors replaced by a frame of R^d (see :func:`random_frame`), its eigenvalues kept."""
         Q, nfm = self._row_space[0], self._nfm
         frame = frame.to(Q)
         turned = Q.T @ frame
@@ -109,7 +109,7 @@ class LayerAgop:
 
     @cached_property
     def _spectrum(self) -> Tensor:
-        """The eigenvalues of S that are not rounding, largest first."""
+        """Return the eigenvalues of S that are not rounding, largest first."""
         values: Tensor = torch.linalg.eigvalsh(self.S).flip(0)
         return values[values > values[0] * len(values) * torch.finfo(values.dtype).eps]
 
@@ -124,7 +124,7 @@ class LayerAgop:
 
     @cached_property
     def _nfm(self) -> Tensor:
-        """The neural feature matrix in the coordinates Q, r×r; so are the AGOP and its root."""
+        """Return the neural feature matrix in the coordinates Q, r×r; so are the AGOP and its root."""
         T = self._row_space[1]
         return T @ T.T
 

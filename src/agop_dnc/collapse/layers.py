@@ -45,13 +45,13 @@ class MatrixLayer:
 
     @property
     def bias(self) -> Tensor | None:
-        """The bias (width), without its graph, if there is one."""
+        """Return the bias (width), without its graph, if there is one."""
         bias: Tensor | None = getattr(self.module, self._names[1])
         return None if bias is None else bias.detach()[self._rows]
 
     @property
     def width(self) -> int:
-        """The number of outputs per vector."""
+        """Return the number of outputs per vector."""
         return len(self.weight)
 
     def rows(self, z: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class ClassMeans:
 
     @property
     def means(self) -> Tensor:
-        """The K×d class means in float64. Raises ValueError where a class has had no point."""
+        """Return the K×d class means in float64. Raises ValueError if a class has no point."""
         if self._sums is None or (self._counts == 0).any():
             raise ValueError(f"class {int((self._counts == 0).nonzero()[0])} has no point; labels must be 0 … K−1")
         return self._sums / self._counts[:, None]
@@ -99,7 +99,7 @@ class Scatter:
 
 
 def class_means(X: Tensor, y: Tensor) -> Tensor:
-    """The K×d means of the rows of X (N×d) with the same label (N integers 0 … K−1), in float64.
+    """Return the K×d means of the rows of X (N×d) with the same label (N integers 0 … K−1), in float64.
 
     Raises ValueError where X is not N×d, y not N integers, or a class below the highest label has no point.
     """
@@ -148,7 +148,7 @@ def nc2(X: Tensor, y: Tensor) -> float:
 
 
 def nc2_mse(X: Tensor, y: Tensor) -> float:
-    """The mean squared entry of NC2's difference, which the released code plots."""
+    """Return the mean squared entry of NC2's difference, which the released code plots."""
     return collapse(X, y)["nc2_mse"]
 
 
@@ -165,20 +165,20 @@ def nc3(A: Tensor, means: Tensor) -> float:
 
 
 def nc4(output: Tensor, X: Tensor, means: Tensor) -> float:
-    """The share of points where arg max of the output (N×K) is not the class whose mean (K×d) is nearest to X (N×d) (the slides)."""
+    """Return the share of points where arg max of the output (N×K) is not the class whose mean (K×d) is nearest to X (N×d) (the slides)."""
     if output.shape != (len(X), len(means)):
         raise ValueError(f"the output must be N×K = {(len(X), len(means))}, not {tuple(output.shape)}")
     return float((output.argmax(1) != nearest_mean(X, means)).double().mean())
 
 
 def nearest_mean(X: Tensor, means: Tensor) -> Tensor:
-    """For each row of X (n×d) the index of the nearest of the means (K×d)."""
+    """Return for each row of X (n×d) the index of the nearest of the means (K×d)."""
     # ‖x − μ‖² less the ‖x‖² that is the same for every class.
     return (means.square().sum(1) - 2 * X.double() @ means.T).argmin(1)
 
 
 def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
-    """The matrix of cosines between samples after the global mean is taken off (paper, Figures 1, 5, 6).
+    """Return the matrix of cosines between samples after the global mean is taken off (paper, Figures 1, 5, 6).
 
     N×N, or of the samples at the indices `kept` alone (the mean is still that of all). Under collapse to a simplex: 1 within
     a class, −1/(K−1) between classes. A sample at the global mean has cosine 0.
@@ -189,7 +189,7 @@ def centred_gram(X: Tensor, y: Tensor, kept: Tensor | None = None) -> Tensor:
 
 
 def gram_deviation(X: Tensor, y: Tensor) -> dict[str, float]:
-    """How far the matrix of :func:`centred_gram` is from collapse, in its worst block within a class and between two.
+    """Return how far the matrix of :func:`centred_gram` is from collapse, in its worst block within a class and between two.
 
     A block's deviation is the root mean square over its entries of their difference to what collapse gives, g = 1 within a
     class and −1/(K−1) between two: `gram_within` is the largest of the K blocks on the diagonal, `gram_between` of the others,
@@ -310,7 +310,7 @@ def _centring(K: int, like: Tensor) -> Tensor:
 
 
 def _normalised_rows(X: Tensor) -> Tensor:
-    """Each row divided by its norm; a zero row stays zero."""
+    """Return each row divided by its norm; a zero row stays zero."""
     return torch.nn.functional.normalize(X, dim=1, eps=torch.finfo(X.dtype).tiny)
 
 

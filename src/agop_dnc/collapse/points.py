@@ -170,7 +170,7 @@ class Targets:
 
     @property
     def K(self) -> int:
-        """The number of classes with points."""
+        """Return the number of classes with points."""
         return 0 if self.classes is None else len(self.classes)
 
     def encoded(self, y: Any) -> Tensor | None:

@@ -142,7 +142,7 @@ class Measurement:
         )
 
     def _whole(self) -> pd.DataFrame:
-        """The rows that are no truncations."""
+        """Return the rows that are no truncations."""
         return self.table[self.table["rank"].isna()] if "rank" in self.table else self.table
 
 

@@ -39,7 +39,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """The module's name."""
+        """Return the module's name."""
         return self.key[0]
 
     @property
@@ -146,7 +146,7 @@ class Session:
         return run(self.instruments.network, batch, self._choose)
 
     def _readout(self) -> Key | None:
-        """The readout's call: a linear layer of the points themselves, not of tokens."""
+        """Return the readout's call: a linear layer of the points themselves, not of tokens."""
         key = self.trace.readout
         if key is None or key not in self.trace.inputs:
             return None
@@ -276,7 +276,7 @@ class Session:
 
     @property
     def penultimate(self) -> Place | None:
-        """What enters the readout, or else the last measured layer's output."""
+        """Return what enters the readout, or else the last measured layer's output."""
         if self.readout is not None:
             return "input", self.readout
         return self.sites[-1].places["output"] if self.sites else None
@@ -296,7 +296,7 @@ class Session:
         return self.trace.sizes[site.key][1] // site.layer.width
 
     def _is_relu_of_before(self, chunk: Chunk) -> bool:
-        """The graph was read at the first points; the values say that the others go the same way."""
+        """Return whether a chunk's values agree with the graph, which was read at the first points alone."""
         return all(
             torch.equal(chunk.inputs[site.successor], chunk.preactivations[site.key].relu()) for site in self.sites
         )

@@ -98,7 +98,7 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 
 def _is_data(header: list[str]) -> bool:
-    """Whether a first line holds data rather than names: numbers that do not count columns, as those of an array do."""
+    """Return whether a first line holds data rather than names: numbers that do not count columns, as those of an array do."""
     numbers = [number for number in map(_number, header) if number is not None]
     start = 0.0 if len(numbers) == len(header) else next(iter(numbers), 0.0)
     return numbers != [start + i for i in range(len(numbers))] or start % 1 != 0
@@ -112,7 +112,7 @@ def _number(text: str) -> float | None:
 
 
 def _counts(column: pd.Series[Any]) -> bool:
-    """Whether a column is 0, 1, 2, … or 1, 2, 3, …."""
+    """Return whether a column is 0, 1, 2, … or 1, 2, 3, …."""
     values = column.to_numpy()
     return any(np.array_equal(values, np.arange(start, start + len(values))) for start in (0, 1))
 

@@ -165,7 +165,7 @@ def _has_md5(path: Path, md5: str) -> bool:
 
 
 def _is_whole_idx(path: Path) -> bool:
-    """Whether a file of bytes is as long as its header says: 2 zeros, type, number of axes, then each axis's length."""
+    """Return whether a file of bytes is as long as its header says: 2 zeros, type, number of axes, then each axis's length."""
     try:
         with open(path, "rb") as file:
             header = file.read(4)

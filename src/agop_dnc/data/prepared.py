@@ -90,7 +90,7 @@ class Dataset:
 
     @property
     def is_image(self) -> bool:
-        """Whether the points have a height and a width, as vectors have not."""
+        """Return whether the points have a height and a width, as vectors have not."""
         return min(self.image_shape[1:]) > 1
 
     def facts(self) -> dict[str, Any]:

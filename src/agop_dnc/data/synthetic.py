@@ -39,7 +39,7 @@ class Target:
 
     @property
     def d(self) -> int:
-        """The number of inputs."""
+        """Return the number of inputs."""
         return len(self.egop)
 
     def sample(self, n: int, seed: int, noise: float = 0.0) -> tuple[Tensor, Tensor]:

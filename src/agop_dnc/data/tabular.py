@@ -68,7 +68,7 @@ class Table:
 
     @property
     def is_classification(self) -> bool:
-        """Whether the targets are class labels."""
+        """Return whether the targets are class labels."""
         return self.classes is not None
 
 
@@ -205,7 +205,7 @@ def k_folds(table: Table, k: int, seed: int, rows: Rows | None = None) -> tuple[
 
 
 def _drawn_groups(table: Table, seed: int, purpose: str, rows: Rows | None) -> list[Rows]:
-    """The rows of each class (or all of them, if targets are real) in drawn order."""
+    """Return the rows of each class (or all of them, if targets are real) in drawn order."""
     rows = np.arange(len(table.y)) if rows is None else np.asarray(rows).astype(np.int64)
     labels = table.y[rows] if table.is_classification else np.zeros(len(rows))
     draw = generator(seed, purpose, table.name)

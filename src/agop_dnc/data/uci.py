@@ -145,7 +145,7 @@ def _sizes(folder: Path, name: str) -> tuple[int, bool]:
 
 
 def _read_part(folder: Path, file: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """A data file: a header and lines of number, features and class; or, if only that is there, the same as arff."""
+    """Return features and classes of a data file: lines of number, features and class after a header, or an arff file if there is no other."""
     if (folder / file).is_file():
         lines = (folder / file).read_text(encoding="latin-1").splitlines()[1:]
         rows = [line.split()[1:] for line in lines if line.strip()]

@@ -55,7 +55,7 @@ def cos_features(d: int, width: int, generator: torch.Generator, bandwidth: floa
 def feature_map(
     activation: str, d: int, width: int, generator: torch.Generator, feature_bandwidth: float = 0.05
 ) -> FeatureMap:
-    """A random feature map by the name of its activation, `relu` or `cos`; `feature_bandwidth` is the cosines' alone.
+    """Return a random feature map by the name of its activation, `relu` or `cos`; `feature_bandwidth` is the cosines' alone.
 
     Drawn in float64 on the generator's device; move it with :func:`to`.
     """
@@ -67,5 +67,5 @@ def feature_map(
 
 
 def to(features: FeatureMap, device: torch.device, dtype: torch.dtype) -> FeatureMap:
-    """The same map with its weights on another device or in another precision."""
+    """Return the same map with its weights on another device or in another precision."""
     return type(features)(*(weight.to(device, dtype) for weight in vars(features).values()))

@@ -27,7 +27,7 @@ class PairKernel(Kernel, Protocol):
 
     @property
     def translation_invariant(self) -> bool:
-        """Whether ∇_x k(x, z) = w (z − x), as for a function of the distance, or w z, as for one of the inner product."""
+        """Return whether ∇_x k(x, z) = w (z − x), as for a function of the distance, or w z, as for one of the inner product."""
 
     def pairs(self, X: Tensor, Z: Tensor | None = None) -> Tensor:
         """Return the pairs' numbers, n×m for X (n×d) and Z (m×d, X itself if not given)."""

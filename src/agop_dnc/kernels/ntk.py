@@ -74,7 +74,7 @@ class Geometry:
         return self._box_along(self._box_along(A, 1), self.width)
 
     def box_transpose(self, A: Tensor) -> Tensor:
-        """The adjoint of :meth:`box`: each index of A is added to all indices in its window."""
+        """Return the adjoint of :meth:`box`: each index of A is added to all indices in its window."""
         shrink = (self.filter_size - 1) * (self.width + 1)
         return self.box(torch.nn.functional.pad(A, (shrink, shrink)))
 
@@ -254,7 +254,7 @@ class ConvolutionalNTK:
         return ((G + G.T) / 2).to(X.dtype)
 
     def _fused(self, X: Tensor) -> bool:
-        """Whether numba's loops are used for these images."""
+        """Return whether numba's loops are used for these images."""
         installed = importlib.util.find_spec("numba") is not None
         if self.backend == "numba" and not (installed and X.device.type == "cpu"):
             raise ValueError("backend 'numba' needs numba to be installed and images on the CPU; use backend 'torch'")
@@ -305,7 +305,7 @@ def _checked_root(M: Tensor, d: int) -> Tensor:
 
 
 def _power_of_two(images: Tensor) -> float:
-    """A power of two that brings the largest pixel to 1 ± a factor of 2: no rounding, no overflow in float32."""
+    """Return a power of two that brings the largest pixel to 1 ± a factor of 2: no rounding, no overflow in float32."""
     largest = float(images.abs().max())
     return 2.0 ** -math.frexp(largest)[1] if largest > 0 else 1.0
 
@@ -315,7 +315,7 @@ def _tiles(count: int, side: int) -> list[slice]:
 
 
 def _image_bytes(geometry: Geometry, numbers: int, size: int) -> int:
-    """What one image brings along: U of so many numbers of `size` bytes, and √N of every layer."""
+    """Return what one image brings along: U of so many numbers of `size` bytes, and √N of every layer."""
     return numbers * size + 8 * sum(geometry.lengths[1:])
 
 
@@ -324,7 +324,7 @@ def _memory(device: torch.device) -> int:
 
 
 def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) -> int:
-    """How many images make a side of a tile of pairs within the memory for it."""
+    """Return how many images make a side of a tile of pairs within the memory for it."""
     memory = _memory(X.device)
     numbers = math.prod(X.shape[1:]) if root is None else len(root) * geometry.lengths[1]
     image = _image_bytes(geometry, numbers, X.element_size())
@@ -334,7 +334,7 @@ def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) 
 
 
 def _sweep_images(geometry: Geometry, agop: Tensor, classes: int) -> int:
-    """How many images a tile of the backward sweep has: three U, gradients of each class, eight numbers per pixel."""
+    """Return how many images a tile of the backward sweep has: three U, gradients of each class, eight numbers per pixel."""
     image = _image_bytes(geometry, ((3 + classes) * len(agop) + 8) * geometry.lengths[1], 8)
     return max(1, _memory(agop.device) // image)
 
@@ -366,7 +366,7 @@ def _prepare(images: Tensor, root: Tensor | None, geometry: Geometry, unfolded: 
 
 
 def _entries(A: Prepared, B: Prepared, geometry: Geometry, fused: bool) -> Tensor:
-    """The tile K(x_i, z_j) of scaled images."""
+    """Return the tile K(x_i, z_j) of scaled images."""
     if fused:
         from . import ntk_numba
 

@@ -64,7 +64,7 @@ def arctan_polynomial(terms: int) -> NDArray[np.float64]:
 
 @cache
 def _compiled(real: Any) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """The loops for one precision: `entries`, `sweep` and `angles` (θ of arrays, for tests)."""
+    """Return the loops for one precision: `entries`, `sweep` and `angles` (θ of arrays, for tests)."""
     coefficients = tuple(real(c) for c in arctan_polynomial(TERMS[real])[::-1])
     zero, one, two, half_pi, pi = real(0), real(1), real(2), real(math.pi / 2), real(math.pi)
     inverse_pi, tiny = real(1 / math.pi), real(np.finfo(real).tiny)
@@ -95,7 +95,7 @@ def _compiled(real: Any) -> tuple[Callable[..., Any], Callable[..., Any], Callab
 
     @numba.njit(fastmath=_ELEMENTWISE, **_OPTIONS)
     def layer(S, T, h, h_z):
-        """A in place of S and Θ in place of T."""
+        """Put A in place of S and Θ in place of T."""
         for p in range(h.size):
             product, s = h[p] * h_z[p], S[p]
             r = sine(product, s)
@@ -133,7 +133,7 @@ def _compiled(real: Any) -> tuple[Callable[..., Any], Callable[..., Any], Callab
 
     @numba.njit(fastmath=_ELEMENTWISE, **_OPTIONS)
     def box_transpose(A, width, q, length, scratch):
-        """The adjoint in A's own place: from `length` windows to all pixels of the layer below."""
+        """Replace A with the adjoint of the box sum: from `length` windows to all pixels of the layer below."""
         longer = length + (q - 1) * width
         for p in range(longer):
             scratch[p] = 0

@@ -53,7 +53,7 @@ class Settings:
 
     @property
     def kernel(self) -> ConvolutionalNTK:
-        """The kernel of these settings."""
+        """Return the kernel of these settings."""
         return ConvolutionalNTK(self.filter_size, self.depth, self.backend)
 
 

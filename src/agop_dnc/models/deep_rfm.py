@@ -157,5 +157,5 @@ class DeepRFM:
 
 
 def _scaled(M: Tensor, scale: str, n: int) -> Tensor:
-    """An AGOP that is the mean over n points, at the scale asked for (for cosine features the scale decides)."""
+    """Return an AGOP that is the mean over n points, at the scale asked for (for cosine features the scale decides)."""
     return M / M.max() if scale == "max" else M * {"mean": 1.0, "sum": float(n)}[scale]

@@ -187,7 +187,7 @@ class RFM:
 
     @property
     def M(self) -> Tensor:
-        """The metric that the predictor uses: d×d, or its diagonal (d)."""
+        """Return the metric that the predictor uses: d×d, or its diagonal (d)."""
         return self._fitted().M
 
     def transform(self, X: Tensor) -> Tensor:

@@ -23,19 +23,19 @@ class Declared(Protocol):
 
     @property
     def name(self) -> str:
-        """The file without its ending."""
+        """Return the file without its ending."""
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns in their order."""
+        """Return the columns in their order."""
 
     @property
     def tolerances(self) -> Sequence[Tolerance]:
-        """The first that fits a row counts."""
+        """Return the tolerances, of which the first that fits a row counts."""
 
     @property
     def values(self) -> Sequence[str]:
-        """The columns that are compared."""
+        """Return the columns that are compared."""
 
     @property
     def derived(self) -> Sequence[str]:

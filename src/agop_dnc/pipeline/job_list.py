@@ -170,7 +170,7 @@ def _run_one(job: Job, config: Mapping[str, Any], repository: Path) -> int:
 
 
 def run_script() -> None:
-    """In a job's own process: run its script, which stands as JSON on standard input, as Snakemake does."""
+    """Run one job's script in this process as Snakemake does; standard input holds the job as JSON."""
     job = json.load(sys.stdin)
     named = {kind: Named(job[kind]) for kind in ("input", "output", "params")}
     wildcards = Named(

@@ -78,7 +78,7 @@ class Figure:
 
     @property
     def sort_label(self) -> str:
-        """The label with its number in two digits, as the report sorts by text."""
+        """Return the label with its number in two digits, as the report sorts by text."""
         return re.sub(r"\d+", lambda number: number[0].zfill(2), self.label)
 
 

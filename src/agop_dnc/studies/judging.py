@@ -115,7 +115,7 @@ class Quantity:
 
     @property
     def asked(self) -> str:
-        """The quantity with its bounds, in words."""
+        """Return the quantity with its bounds, in words."""
         return f"{self.name} {self.varies or self.bounds}"
 
 
@@ -183,7 +183,7 @@ class Context:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets with original labels."""
+        """Return the datasets with original labels."""
         return [name for name in self.class_sizes if self.labels.get(name, "original") == "original"]
 
 

@@ -170,12 +170,12 @@ class Run:
 
     @property
     def classes(self) -> int:
-        """The number of classes K."""
+        """Return the number of classes K."""
         return len(self.class_sizes)
 
     @property
     def imbalanced(self) -> bool:
-        """Whether the largest class is at least 1.5 times the smallest."""
+        """Return whether the largest class is at least 1.5 times the smallest."""
         return max(self.class_sizes) >= IMBALANCED * min(self.class_sizes)
 
     def curves(self, metric: str, component: str = "agop") -> pd.DataFrame:
@@ -205,7 +205,7 @@ class Run:
 
     @property
     def dimension(self) -> int:
-        """The dimension of X̃ at layer 18: the number of features of the layer before."""
+        """Return the dimension of X̃ at layer 18: the number of features of the layer before."""
         if "width" not in self.settings:
             raise UntestedError("the width of the features is not known, and chance depends on it")
         return int(self.settings["width"])

@@ -100,14 +100,14 @@ def _minima(x: Array, logs: Array) -> list[tuple[float, Array]]:
 
 
 def _descent(x: Array, logs: Array, start: Array) -> tuple[float, Array]:
-    """The minimum next to a start."""
+    """Return the least value, and where it is, that a descent from a start reaches."""
     lower, upper = [-np.inf, _LOG_R[0], -np.inf], [np.inf, _LOG_R[1], np.inf]
     fit = least_squares(_residuals, start, _jacobian, bounds=(lower, upper), args=(x, logs), x_scale="jac", xtol=1e-12)
     return 2 * float(fit.cost), fit.x
 
 
 def _without_floor(x: Array, logs: Array) -> tuple[float, Array]:
-    """The fit with c = 0, a straight line whose slope is below 0."""
+    """Return the fit with c = 0, a straight line whose slope is below 0."""
     slope = float(np.clip(np.polyfit(x, logs, 1)[0], *_LOG_R))
     intercept = float(np.mean(logs - slope * x))
     return float(((intercept + slope * x - logs) ** 2).sum()), np.array([intercept, slope, -np.inf])

@@ -25,7 +25,7 @@ class ActivationSettings(Settings):
 
     @property
     def named(self) -> dict[str, Settings]:
-        """The settings of each activation that is given, by its name."""
+        """Return the settings of each activation that is given, by its name."""
         return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
 
 

@@ -66,7 +66,7 @@ def findings(tables: Tables, context: Context) -> Findings:
 
 
 def _slope_against_width(variance: pd.Series[Any]) -> float:
-    """The slope common to all angles: that of the mean over angles of log variance."""
+    """Return the slope common to all angles: that of the mean over angles of log variance."""
     mean = np.log(variance).groupby("width").mean()
     return float(np.polyfit(np.log(mean.index.to_numpy(float)), mean.to_numpy(), 1)[0])
 

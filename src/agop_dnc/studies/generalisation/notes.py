@@ -90,7 +90,7 @@ def _collapse_sentence(rows: pd.DataFrame) -> str:
 
 
 def _accuracy_sentence(rows: pd.DataFrame, model: str) -> str:
-    """The accuracy of Deep RFM's predictors; of a network the share nearest to the own class's mean, as it has one predictor."""
+    """Return the accuracy of Deep RFM's predictors; of a network the share nearest to the own class's mean, as it has one predictor."""
     by_layer = model in ACTIVATIONS
     metric, words = (
         ("accuracy", "test accuracy")
@@ -112,7 +112,7 @@ def _accuracy_sentence(rows: pd.DataFrame, model: str) -> str:
 
 
 def _interval_of(change: Any) -> str:
-    """The direction of a change over seeds, as far as its 95 % interval says it."""
+    """Return the direction of a change over seeds, as far as its 95 % interval says it."""
     if len(change) < LEAST_SEEDS:
         return ""
     found = interval(change)

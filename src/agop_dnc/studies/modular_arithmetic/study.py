@@ -63,7 +63,7 @@ class Job(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The path of the job's files, without the ending, relative to the run's results."""
+        """Return the path of the job's files, without the ending, relative to the run's results."""
         return f"modular_arithmetic/{self.p}/{self.operation}/{self.kernel}/seed_{self.seed}"
 
 

@@ -127,7 +127,7 @@ class Run:
 
     @property
     def last(self) -> int:
-        """The last epoch."""
+        """Return the last epoch."""
         return int(self.rows.epoch.max())
 
     def logs(self, metric: str, epoch: int) -> pd.DataFrame:
@@ -270,7 +270,7 @@ def _excess(run: Run, epoch: int) -> dict[int, float]:
 
 
 def _correlation(run: Run, epoch: int, target: str) -> dict[int, float]:
-    """The mean over layers by seed; not finite if one layer's is not."""
+    """Return the mean over layers by seed; not finite if one layer's is not."""
     rows = run.rows[(run.rows.epoch == epoch) & (run.rows.target == target)]
     if not len(rows):
         raise UntestedError(f"nfa.csv has no {target} of epoch {epoch}")
@@ -310,7 +310,7 @@ def _nc2(run: Run, epoch: int) -> pd.DataFrame:
 
 
 def _last_layer(falls: pd.Series[float], times: int) -> tuple[dict[int, float], dict[int, float]]:
-    """The fall in the last layer, and that less `times` the largest of the others, by seed; a rise counts as no fall."""
+    """Return the fall in the last layer, and that less `times` the largest of the others, by seed; a rise counts as no fall."""
     wide = falls.unstack("layer")
     if wide.shape[1] < 2:
         raise UntestedError("one hidden layer has no other to compare with")

@@ -58,7 +58,7 @@ class Architectures(Settings):
 
     @property
     def named(self) -> dict[str, MlpSettings]:
-        """The settings of each architecture that is given, by its name."""
+        """Return the settings of each architecture that is given, by its name."""
         return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
 
 

@@ -84,7 +84,7 @@ def _without_features(run: Run) -> Measured:
 
 
 def _shares(run: Run, variant: str) -> dict[int, float]:
-    """The share of the Deep RFM's fall that is left with a variant, by seed."""
+    """Return the share of the Deep RFM's fall that is left with a variant, by seed."""
     whole, left = _falls(run, "none"), _falls(run, variant)
     smallest = min(whole.values())
     if not smallest >= LEAST_FALL:

@@ -100,7 +100,7 @@ def removed(X: Tensor, y: Tensor, settings: Settings, seed: int, variant: str) -
 
 
 def _features(X: Tensor, settings: Settings, seed: int, index: int) -> FeatureMap:
-    """The random features of layer `index` of the Deep RFM with this seed, for inputs of X's dimension."""
+    """Return the random features of layer `index` of the Deep RFM with this seed, for inputs of X's dimension."""
     drawing = generator(seed, "deep_rfm", settings.activation, index)
     drawn = feature_map(settings.activation, X.shape[1], settings.width, drawing, settings.feature_bandwidth)
     return to(drawn, X.device, X.dtype)

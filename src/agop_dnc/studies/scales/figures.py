@@ -73,7 +73,7 @@ def scales_figure(
 
 
 def _networks(axis: Axes, found: pd.DataFrame, quantity: str, label: str, colour: Any, marker: str) -> None:
-    """One point per network, hollow if it has not reached the loss, and a line through the means of those that have."""
+    """Draw a point per network, hollow if it has not reached the loss, and a line through the means of those that have."""
     style: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 4}
     reached, still = found[found.reached], found[~found.reached]
     axis.plot(reached.scale, reached[quantity], alpha=0.6, **style)
@@ -85,7 +85,7 @@ def _networks(axis: Axes, found: pd.DataFrame, quantity: str, label: str, colour
 
 
 def _layers(axis: Axes, by_layer: pd.DataFrame, found: pd.DataFrame) -> None:
-    """The means of each layer's excess over the networks that have reached the loss."""
+    """Return the means of each layer's excess over the networks that have reached the loss."""
     reached = by_layer.merge(found.loc[found.reached, ["scale", "seed"]], on=["scale", "seed"])
     layers = sorted(by_layer.layer.unique())
     for layer, colour in zip(layers, sns.color_palette("viridis", len(layers)), strict=True):

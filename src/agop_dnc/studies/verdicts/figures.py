@@ -117,7 +117,7 @@ def _cell(block: Block) -> float:
 
 
 def _headers(block: Block) -> list[str]:
-    """A header per run, in lines that fit its column."""
+    """Return a header per run, in lines that fit its column."""
     characters = max(10, int(_cell(block) * 14))
     parts = [(title(dataset) if dataset else "", model_title(model) if model else "") for dataset, model in block.runs]
     lines = [[line for part in run for line in _wrapped(part, characters)] for run in parts]
@@ -125,7 +125,7 @@ def _headers(block: Block) -> list[str]:
 
 
 def _wrapped(name: str, characters: int) -> list[str]:
-    """A name in lines, broken at spaces and after underscores if it can be."""
+    """Return a name in lines, broken at spaces and after underscores if it can be."""
     return [line.replace("_ ", "_") for line in textwrap.wrap(name.replace("_", "_ "), characters)]
 
 
@@ -230,7 +230,7 @@ def _line_title(key: Hashable) -> str:
 
 
 def _bounds_text(rows: pd.DataFrame) -> str:
-    """The bounds in words, unless they differ from run to run, where the shading says what they are."""
+    """Return the bounds in words, unless they differ from run to run, where the shading says what they are."""
     bounds = {
         Bounds(low, high, strict=bool(s)) for low, high, s in zip(rows.at_least, rows.at_most, rows.strict, strict=True)
     }
@@ -238,7 +238,7 @@ def _bounds_text(rows: pd.DataFrame) -> str:
 
 
 def _limits(rows: pd.DataFrame) -> tuple[float, float]:
-    """What the axis must hold: values, intervals, references and the finite ends of the bounds, with a margin."""
+    """Return what the axis must hold: values, intervals, references and the finite ends of the bounds, with a margin."""
     ends = [rows.value, rows.reference, rows.at_least, rows.at_most]
     for _, values in rows.groupby(["dataset", "model"]):
         if len(values) >= LEAST_SEEDS:

@@ -83,7 +83,7 @@ def measure(X: Tensor, y: Tensor, settings: DeepRfmSettings, seed: int) -> Itera
 
 
 def _scaled(S: Tensor, Q: Tensor | None, scale: str, n: int) -> Tensor:
-    """The AGOP in coordinates of the span, at the scale asked for; a positive semi-definite M is largest on its diagonal."""
+    """Return the AGOP in coordinates of the span, at the scale asked for; a positive semi-definite M is largest on its diagonal."""
     if scale == "max":
         diagonal = S.diagonal() if Q is None else (Q @ S).mul_(Q).sum(1)
         return S / diagonal.max()
