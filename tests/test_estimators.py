@@ -13,9 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from agop_dnc import estimators
-from agop_dnc.estimators import DeepRFMClassifier, RFMClassifier, RFMRegressor
-from agop_dnc.models import rfm
+from agop_dnc.estimators import base
+from agop_dnc.estimators import rfm as estimators_of_rfm
+from agop_dnc.estimators.deep_rfm import DeepRFMClassifier
+from agop_dnc.estimators.rfm import RFMClassifier, RFMRegressor
+from agop_dnc.models import deep_rfm, rfm
 
 SMALL_DEEP = {"depth": 2, "width": 32}
 
@@ -162,7 +164,7 @@ def test_temperature_is_the_minimiser_of_the_smoothed_loss(draw):
     outputs, labels = draw(40, 3), torch.arange(40) % 3
     smoothed = (torch.nn.functional.one_hot(labels).double() * 40 + 1) / 43
     outputs = outputs + labels[:, None].eq(torch.arange(3))
-    T = estimators._temperature(outputs, labels)
+    T = estimators_of_rfm._temperature(outputs, labels)
 
     def loss(T):
         return float(torch.nn.functional.cross_entropy(outputs / T, smoothed))
@@ -172,13 +174,14 @@ def test_temperature_is_the_minimiser_of_the_smoothed_loss(draw):
 
 def test_nearest_probabilities_solve_their_optimality_conditions(draw):
     outputs = draw(50, 4)
-    p = estimators._nearest_probabilities(outputs)
+    p = base.nearest_probabilities(outputs)
     torch.testing.assert_close(p.sum(1), torch.ones(50, dtype=torch.float64), rtol=0, atol=1e-14)
     assert (p >= 0).all()
     # A projection on a convex set has (f − p)·(q − p) ≤ 0 for every q in it; the corners suffice.
     corners = torch.eye(4, dtype=torch.float64)
     gaps = torch.einsum("nk,nqk->nq", outputs - p, corners - p[:, None])
     assert gaps.max() < 1e-14
+    torch.testing.assert_close(base.nearest_probabilities(p), p, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -208,8 +211,8 @@ def test_pipelines_searches_and_cross_validation_take_them():
 def test_deep_rfm_classifier_is_the_models(draw):
     X, y = draw(40, 6), torch.arange(40) % 3
     model = DeepRFMClassifier(**SMALL_DEEP, activation="cos", random_state=5).fit(X, y)
-    settings = estimators.deep_rfm.Settings(**SMALL_DEEP, activation="cos")
-    other = estimators.DeepRFM(settings, seed=5).fit(X, y)
+    settings = deep_rfm.Settings(**SMALL_DEEP, activation="cos")
+    other = deep_rfm.DeepRFM(settings, seed=5).fit(X, y)
     assert (model.decision_function(X) == other.decision_function(X).numpy()).all()
     assert (model.transform(X, layer=1) == other.transform(X, layer=1).numpy()).all()
     assert model.M_.shape == (6, 6)
@@ -224,9 +227,9 @@ def test_a_seed_decides_the_validation_points(product):
 
 def test_held_out_points_are_a_share_of_every_class_and_never_all_of_one():
     y = torch.tensor([0] * 50 + [1] * 10 + [2])
-    held_out = estimators._held_out(61, 0.2, y, seed=0)
+    held_out = estimators_of_rfm._held_out(61, 0.2, y, seed=0)
     assert [int(held_out[y.numpy() == c].sum()) for c in range(3)] == [10, 2, 0]
-    assert not estimators._held_out(10, 0.0, None, seed=0).any()
+    assert not estimators_of_rfm._held_out(10, 0.0, None, seed=0).any()
 
 
 def test_a_progress_bar_counts_the_iterations(product, capsys):
@@ -247,7 +250,7 @@ def test_float32_follows_float64(product):
 
 def test_a_kernel_too_large_for_the_memory_is_refused_with_the_numbers(product, monkeypatch):
     X, y, *_ = product
-    monkeypatch.setattr(estimators, "available_bytes", lambda device: 2**30)
+    monkeypatch.setattr(base, "available_bytes", lambda device: 2**30)
     wide = np.zeros((20_000, 3))
     message = r"RFMRegressor on 20,000 points needs about 6\.0 GiB .* 1\.0 GiB are available .* fit to [\d,]+ points or fewer or set precision='float32'"
     with pytest.raises(ValueError, match=message):

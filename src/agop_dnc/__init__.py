@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .collapse.network import measure as measure
-    from .conv_estimator import ConvRFMClassifier as ConvRFMClassifier
-    from .estimators import DeepRFMClassifier as DeepRFMClassifier
-    from .estimators import RFMClassifier as RFMClassifier
-    from .estimators import RFMRegressor as RFMRegressor
+    from .estimators.conv_rfm import ConvRFMClassifier as ConvRFMClassifier
+    from .estimators.deep_rfm import DeepRFMClassifier as DeepRFMClassifier
+    from .estimators.rfm import RFMClassifier as RFMClassifier
+    from .estimators.rfm import RFMRegressor as RFMRegressor
     from .kernels.ntk import ConvolutionalNTK as ConvolutionalNTK
     from .models.deep_rfm import DeepRFM as DeepRFM
 
 # Each public name and the module that defines it.
 _PUBLIC = {
     "measure": "collapse.network",
-    "ConvRFMClassifier": "conv_estimator",
+    "ConvRFMClassifier": "estimators.conv_rfm",
     "ConvolutionalNTK": "kernels.ntk",
     "DeepRFM": "models.deep_rfm",
-    "DeepRFMClassifier": "estimators",
-    "RFMClassifier": "estimators",
-    "RFMRegressor": "estimators",
+    "DeepRFMClassifier": "estimators.deep_rfm",
+    "RFMClassifier": "estimators.rfm",
+    "RFMRegressor": "estimators.rfm",
 }
 __all__ = [
     "ConvRFMClassifier",

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from agop_dnc.conv_estimator import ConvRFMClassifier, _on_simplex
+from agop_dnc.estimators.conv_rfm import ConvRFMClassifier
 from agop_dnc.models import conv_rfm, deep_conv_rfm
 from agop_dnc.models.conv_rfm import Settings
 from agop_dnc.models.deep_conv_rfm import DeepConvRFM
@@ -270,13 +270,3 @@ def test_probabilities_sum_to_one_and_agree_with_the_prediction(marked, model):
     assert (probabilities >= 0).all()
     np.testing.assert_array_equal(model.classes_[probabilities.argmax(1)], model.predict(X))
     assert model.decision_function(X).shape == (60, 3)
-
-
-def test_nearest_point_of_the_simplex_satisfies_its_optimality_conditions(rng):
-    outputs = rng.normal(size=(50, 4))
-    nearest = _on_simplex(outputs)
-    # (p − v)·(q − p) ≥ … for every corner q: p is nearest if no corner lies in the direction of v.
-    corners = np.eye(4)
-    slopes = np.einsum("nk,nck->nc", outputs - nearest, corners[None] - nearest[:, None])
-    assert slopes.max() < 1e-12
-    np.testing.assert_allclose(_on_simplex(nearest), nearest, atol=1e-12)

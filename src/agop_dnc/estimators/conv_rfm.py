@@ -1,4 +1,4 @@
-"""ConvRFM as a scikit-learn estimator for images."""
+"""Offer ConvRFM as a classifier of images for scikit-learn."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .models import conv_rfm
-from .randomness import generator
+from ..models import conv_rfm
+from ..randomness import generator
+from .base import Array, moved, nearest_probabilities
 
-Array = NDArray[Any]
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -126,7 +125,7 @@ class ConvRFMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         d = images.shape[1] * self.filter_size**2
         self.M_: Array = np.eye(d) / d if round_.M is None else round_.M.cpu().numpy()
         # A fit on a GPU can be pickled there and loaded without one: the predictor is moved where it is used.
-        self._predictor = _moved(round_, torch.device("cpu"))
+        self._predictor = moved(round_, torch.device("cpu"))
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -146,12 +145,13 @@ class ConvRFMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Outputs of least squares on one-hot targets estimate probabilities but may leave the simplex. The largest of a row
         stays the largest.
         """
-        return _on_simplex(self._outputs(X))
+        probabilities: Array = nearest_probabilities(torch.from_numpy(self._outputs(X))).numpy()
+        return probabilities
 
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
         images = self._images(X, fitted=True)
-        outputs: Array = _moved(self._predictor, images.device)(images).cpu().double().numpy()
+        outputs: Array = moved(self._predictor, images.device)(images).cpu().double().numpy()
         return outputs
 
     def _ridges(self) -> list[float]:
@@ -161,7 +161,7 @@ class ConvRFMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [float(ridge) for ridge in ridges]
 
     def _images(self, X: Any, fitted: bool = False) -> Tensor:
-        """Images as an N×C×H×W tensor of the estimator's precision, on its device."""
+        """Return images as an N×C×H×W tensor of the estimator's precision, on its device."""
         if self.precision not in _PRECISIONS:
             raise ValueError(f"unknown precision {self.precision!r}; known are {', '.join(_PRECISIONS)}")
         images = X if isinstance(X, Tensor) else torch.from_numpy(np.asarray(X, dtype=self.precision))
@@ -177,7 +177,7 @@ class ConvRFMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return images.detach().to(device, _PRECISIONS[self.precision])
 
     def _known(self, y: Any, images: Tensor) -> Tensor:
-        """Labels of validation data as integers."""
+        """Return labels of validation data as integers."""
         labels = _labels(y, len(images))
         unknown = sorted(set(labels.tolist()) - set(self.classes_.tolist()))
         if unknown:
@@ -195,18 +195,3 @@ def _labels(y: Any, count: int) -> Array:
         if (labels != np.round(labels)).any():
             raise ValueError("labels must be classes, but some are fractions; this is not a regressor")
     return labels
-
-
-def _moved(predictor: conv_rfm.Round, device: torch.device) -> conv_rfm.Round:
-    moved = {name: value.to(device) for name, value in vars(predictor).items() if isinstance(value, Tensor)}
-    return conv_rfm.Round(**(vars(predictor) | moved))
-
-
-def _on_simplex(outputs: Array) -> Array:
-    """Return the nearest point of the probability simplex to each row: max(row − τ, 0) with the τ for which it sums to 1."""
-    falling = -np.sort(-outputs, axis=1)
-    excess = (np.cumsum(falling, axis=1) - 1) / np.arange(1, outputs.shape[1] + 1)
-    last = (falling > excess).sum(axis=1, keepdims=True) - 1
-    probabilities = np.maximum(outputs - np.take_along_axis(excess, last, axis=1), 0)
-    normalised: Array = probabilities / probabilities.sum(axis=1, keepdims=True)
-    return normalised
