@@ -11,7 +11,9 @@ import pandas as pd
 
 TITLES = {
     "mnist": "MNIST",
+    "mnist_imbalanced": "MNIST, imbalanced",
     "cifar10": "CIFAR-10",
+    "cifar10_jpeg": "CIFAR-10 (JPEG)",
     "svhn": "SVHN",
     "digits": "Digits",
     "digits_imbalanced": "Digits, imbalanced",

@@ -31,6 +31,7 @@ NAMES = (
     "noisy_images",
     "widths",
     "generalisation",
+    "sample_sizes",
     "scales",
     "verdicts",
 )

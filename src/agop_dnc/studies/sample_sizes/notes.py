@@ -1,0 +1,73 @@
+"""Captions, short tables and sentences of the notebook on the number of training points."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ...notes import short
+from ..deep_rfm.notes import ACTIVATIONS
+from .trends import LEAST_SIZES, LOGARITHMIC, trend
+
+_WORDS = {
+    "rate": "the fall of NC1 per layer in decades",
+    "nc1": "the last layer's NC1",
+    "nc2": "the last layer's NC2",
+    "last_accuracy": "the final predictor's test accuracy",
+}
+
+
+def panels(found: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the (series, activation) pairs of a summary, in its order."""
+    return [(str(series), str(kind)) for series, kind in found[["series", "activation"]].drop_duplicates().to_numpy()]
+
+
+def caption(found: pd.DataFrame, target: int) -> str:
+    """Return which sizes and seeds are shown, and what lines are."""
+    sizes = ", ".join(f"{n:,}" for n in sorted(found.n.unique()))
+    seeds = found.groupby("n").seed.nunique()
+    least, most = seeds.min(), seeds.max()
+    counted = f"{most} {'seed' if most == 1 else 'seeds'}" if least == most else f"{least} to {most} seeds"
+    return (
+        f"Deep RFMs on the first n = {sizes} training points; means over {counted} with one standard deviation. Dashed: the line "
+        f"through the values against log n (NC1, NC2: through their logarithms), drawn on to n = {target:,} (vertical line). Dotted: NC2 of "
+        "random directions (median)."
+    )
+
+
+def by_size(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over seeds, a row per series, activation and n."""
+    wide = found.pivot_table(index=["series", "activation", "n"], columns="quantity", values="value", sort=False)
+    wide = wide.reset_index().replace({"activation": ACTIVATIONS})
+    return wide.rename(
+        columns={
+            "activation": "features",
+            "rate": "decades of NC1 per layer",
+            "nc1": "last NC1",
+            "nc2": "last NC2",
+            "first_accuracy": "accuracy, layer 1",
+            "best_accuracy": "accuracy, best layer",
+            "last_accuracy": "accuracy, final",
+        }
+    ).rename_axis(columns=None)
+
+
+def found_sentences(found: pd.DataFrame, target: int) -> str:
+    """Return what changes with n, one sentence per series, activation and quantity, from the numbers alone."""
+    lines = []
+    for series, activation in panels(found):
+        own = found[(found.series == series) & (found.activation == activation)]
+        said = [_sentence(own[own.quantity == quantity], quantity, target) for quantity in _WORDS]
+        lines.append(f"- {series}, {ACTIVATIONS[activation]}: {'; '.join(filter(None, said))}.")
+    return "\n".join(lines)
+
+
+def _sentence(rows: pd.DataFrame, quantity: str, target: int) -> str:
+    if rows.empty:
+        return ""
+    means = rows.groupby("n").value.mean()
+    low, high = means.index.min(), means.index.max()
+    text = f"{_WORDS[quantity]} goes from {short(means[low])} at n = {low:,} to {short(means[high])} at n = {high:,}"
+    if rows.groupby("seed").n.nunique().max() < LEAST_SIZES:
+        return text
+    (value,) = trend(rows, [target], quantity in LOGARITHMIC)
+    return f"{text} (its trend gives {short(value)} at n = {target:,})"

@@ -1,0 +1,96 @@
+"""Deep RFM against the number of training points: quantities of known curves, trends of known lines, settings that do not fit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agop_dnc.errors import UserError
+from agop_dnc.studies import all as studies
+from agop_dnc.studies.sample_sizes import figures, notes, trends
+
+SERIES = {"MNIST": ["small", "middle", "large"]}
+POINTS = {"small": 1000, "middle": 2000, "large": 4000}
+
+
+def curve(dataset, seed, rate, nc2, accuracies):
+    """Return the rows of deep_rfm.csv in which NC1 falls by `rate` decades per layer."""
+    rows = []
+    for layer, accuracy in enumerate(accuracies, start=1):
+        about = {"dataset": dataset, "activation": "relu", "seed": seed, "layer": layer}
+        values = {"nc1": 10.0 ** (-rate * layer), "nc2": nc2, "nc2_random": 0.29}
+        rows += [about | {"component": "agop", "metric": metric, "value": value} for metric, value in values.items()]
+        rows.append(about | {"component": "x", "metric": "test_accuracy", "value": accuracy})
+    return rows
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        row
+        for seed in (0, 1)
+        for i, dataset in enumerate(POINTS)
+        for row in curve(dataset, seed, 0.5 + 0.1 * i, 0.2 * 2.0**-i, [0.8, 0.9, 0.85 + 0.01 * i])
+    )
+
+
+def test_quantities_are_those_of_the_curves(table):
+    found = trends.summarise(table, SERIES, POINTS)
+    of_largest = found[(found.n == 4000) & (found.seed == 1)].set_index("quantity").value
+    expected = {"rate": 0.7, "nc1": 10**-2.1, "nc2": 0.05}
+    expected |= {"first_accuracy": 0.8, "best_accuracy": 0.9, "last_accuracy": 0.87}
+    assert of_largest.to_dict() == pytest.approx(expected, rel=1e-12)
+
+
+def test_layers_at_rounding_count_for_nothing(table):
+    deep = pd.DataFrame(curve("small", 0, 5.0, 0.2, [0.8] * 4))  # 1e-5, 1e-10, and twice below 1e-12
+    found = trends.summarise(deep, {"MNIST": ["small"]}, POINTS).set_index("quantity").value
+    assert found["nc1"] == pytest.approx(1e-10)
+    assert found["rate"] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("quantity", "expected"), [("nc2", 0.2 * 2.0**-5), ("rate", 1.0)])
+def test_trend_goes_on_along_the_line(table, quantity, expected):
+    found = trends.summarise(table, SERIES, POINTS)
+    rows = found[found.quantity == quantity]
+    (value,) = trends.trend(rows, [32_000], quantity in trends.LOGARITHMIC)
+    assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_two_sizes_have_no_trend(table):
+    found = trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS)
+    with pytest.raises(ValueError, match="3 sizes"):
+        trends.trend(found[found.quantity == "nc2"], [10_000], True)
+
+
+def test_sentences_state_the_ends_and_the_trend(table):
+    said = notes.found_sentences(trends.summarise(table, SERIES, POINTS), 32_000)
+    assert "NC2 goes from 0.2 at n = 1,000 to 0.05 at n = 4,000 (its trend gives 0.00625 at n = 32,000)" in said
+    without = notes.found_sentences(trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS), 32_000)
+    assert "trend" not in without
+
+
+def test_figure_shows_every_size_and_the_target(table):
+    found = trends.summarise(table, SERIES, POINTS)
+    drawn = figures.sizes_figure(found, notes.panels(found), trends.random_nc2(table, SERIES), 32_000, "caption")
+    nc2 = drawn.axes[2]
+    points = nc2.lines[0]
+    assert np.array_equal(points.get_xdata(), [1000, 2000, 4000])
+    assert points.get_ydata() == pytest.approx([0.2, 0.1, 0.05])
+    assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["1k", "2k", "4k", "32k"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "series", "message"),
+    [
+        ({"n": 100}, ["digits", "digits", "small"], "twice"),
+        ({"n": 100, "labels": "random"}, ["digits", "small"], "labels are random"),
+        ({"n": 100, "shuffle": True}, ["digits", "small"], "differ in shuffle"),
+        ({"n": 100}, ["digits", "smal"], "did you mean 'small'"),
+    ],
+)
+def test_series_that_cannot_be_meant_are_refused(tmp_path, entry, series, message):
+    path = tmp_path / "config.yaml"
+    path.write_text("run: sizes\nnetworks: {enabled: false}\n")
+    datasets = {"digits": {"source": "sklearn", "n": 200}, "small": {"source": "sklearn"} | entry}
+    with pytest.raises(UserError, match=message):
+        studies.load([path], {"datasets": datasets, "sample_sizes": {"series": {"Digits": series}}})
