@@ -1,8 +1,8 @@
 """Try the MLP's settings of config/paper_cpu.yaml on the first 10,000 points, by training accuracy alone, one thread, seed 0.
 
 `python benchmarks/sweep_paper_cpu.py DATA_ROOT` trains what is missing in benchmarks/sweep_paper_cpu.csv and appends a row per training:
-the training accuracy after every `LOOK_EVERY` epochs. With `CIFAR10_NPZ=FILE` in the environment, CIFAR-10 is read from that file.
-The initialisation scales are the paper's.
+the training accuracy after every `look_every` epochs. `cifar10_jpeg` is CIFAR-10 from JPEG images, in the npz file that CIFAR10_NPZ in the
+environment names. The initialisation scales are the paper's.
 """
 
 import csv
@@ -21,32 +21,32 @@ from agop_dnc.models import networks, training
 from agop_dnc.models.settings import TrainingSettings
 
 TABLE = Path(__file__).with_suffix(".csv")
-COLUMNS = ("dataset", "init_scale", "learning_rate", "momentum", "batch_size", "epochs")
-LOOK_EVERY = 25
+COLUMNS = ("dataset", "init_scale", "learning_rate", "momentum", "batch_size", "epochs", "look_every")
 GRID = [
-    ("mnist", 0.2, 0.05, 0.0, 128, 500),
-    ("mnist", 0.2, 0.05, 0.9, 128, 150),
-    ("cifar10", 0.3, 0.05, 0.9, 128, 150),
+    ("mnist", 0.2, 0.05, 0.0, 128, 500, 50),
+    ("mnist", 0.2, 0.05, 0.9, 128, 150, 25),
+    ("cifar10_jpeg", 0.3, 0.05, 0.9, 128, 150, 25),
 ]
 
 
 def arrays_of(dataset: str, root: str) -> Any:
     """Return the first 10,000 training points of a dataset."""
-    path = os.environ.get("CIFAR10_NPZ")
-    source = {"source": "npz", "path": path} if dataset == "cifar10" and path else {"source": "torchvision"}
+    source = (
+        {"source": "npz", "path": os.environ["CIFAR10_NPZ"]} if dataset == "cifar10_jpeg" else {"source": "torchvision"}
+    )
     return datasets.prepare(dataset, source | {"n": 10_000, "n_test": 100}, root).arrays(torch.float32)
 
 
 def accuracies(point: tuple[Any, ...], root: str) -> list[float]:
     """Return the training accuracies of one point of the grid."""
-    dataset, scale, rate, momentum, batch_size, epochs = point
+    dataset, scale, rate, momentum, batch_size, epochs, look_every = point
     arrays = arrays_of(dataset, root)
     x, y = arrays.x_train.reshape(-1, *arrays.image_shape), arrays.y_train
     network, found = networks.build("mlp", arrays.image_shape, 10, init_scale=scale, seed=0), []
     with tempfile.TemporaryDirectory() as folder:
-        for done in range(LOOK_EVERY, epochs + 1, LOOK_EVERY):  # each goes on from the snapshot of the last
+        for done in range(look_every, epochs + 1, look_every):  # each goes on from the snapshot of the last
             settings = TrainingSettings(
-                epochs=done, learning_rate=rate, momentum=momentum, batch_size=batch_size, measure_every=LOOK_EVERY
+                epochs=done, learning_rate=rate, momentum=momentum, batch_size=batch_size, measure_every=look_every
             )
             training.train(network, x, signed_one_hot(y).float(), settings, 0, folder)
             found.append(training_accuracy(network, x, y))
