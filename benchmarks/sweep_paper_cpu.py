@@ -25,7 +25,7 @@ COLUMNS = ("dataset", "init_scale", "learning_rate", "momentum", "batch_size", "
 GRID = [
     ("mnist", 0.2, 0.05, 0.0, 128, 500, 50),
     ("mnist", 0.2, 0.05, 0.9, 128, 150, 25),
-    ("cifar10_jpeg", 0.3, 0.05, 0.9, 128, 150, 25),
+    ("cifar10_jpeg", 0.3, 0.05, 0.9, 128, 100, 25),
 ]
 
 
