@@ -28,7 +28,7 @@ def tabular_figure(table: pd.DataFrame, caption: str) -> Figure:
 
 def _by_set(axis: Axes, table: pd.DataFrame) -> None:
     for protocol, colour, marker, label in (
-        ("clean", BLUE, "o", "M learned within folds"),
+        ("clean", BLUE, "o", "settings and M from within folds"),
         ("published", ORANGE, "x", "M learned on the tuning half"),
     ):
         accuracy = 100 * accuracies(table, protocol)
