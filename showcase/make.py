@@ -48,7 +48,7 @@ class Shown:
 RUNS = (
     Shown(
         "paper_cpu",
-        "MNIST and CIFAR-10 with 10,000 points",
+        "MNIST with 10,000 points, CIFAR-10 with 5,000",
         "The paper's datasets as far as two cores go. CIFAR-10's images were read from JPEG files, as the originals were not to be had.",
         ("config/paper_cpu.yaml", "showcase/cifar10_jpeg.yaml"),
     ),
