@@ -56,7 +56,8 @@ def findings(tables: Tables, context: Context) -> Findings:
         The claim's id and a finding.
     """
     table = table_of(tables, "convolutions")
-    for (dataset, architecture), rows in table.groupby(["dataset", "architecture"], sort=False):
+    for key, rows in table.groupby(["dataset", "architecture"], sort=False):
+        dataset, architecture = map(str, key)
         settings = context.settings.get((dataset, architecture), {})
         differs = differences({"dataset": dataset, **settings}, {"dataset": "imagenet"})
         try:
@@ -96,7 +97,8 @@ def deciding_layer(rows: pd.DataFrame) -> tuple[int, dict[int, float], dict[int,
         raise UntestedError(f"{len(trained)} seeds; an interval needs {LEAST_SEEDS}")
     if not all(math.isfinite(value) for value in trained.to_numpy().ravel()):
         raise UntestedError("a correlation is not finite")
-    deciding = min(trained.columns, key=lambda layer: margin(interval(trained[layer]), ABOVE_NULL))
+    margins = {layer: margin(interval(values), ABOVE_NULL) for layer, values in trained.items()}
+    deciding = min(trained.columns, key=lambda layer: margins[layer])
     return int(deciding), by_seed(trained[deciding]), by_seed(untrained[deciding])
 
 

@@ -107,7 +107,7 @@ def _digits(dataset: str, rows: pd.DataFrame, context: Context) -> Finding:
     if rows["round"].max() + 1 < ROUNDS:
         raise UntestedError(f"the claim is about {ROUNDS} rounds, and {rows['round'].max() + 1} were run")
     first = rows[rows["round"] < ROUNDS]
-    gains = {int(seed): 100 * gain_chosen(own) for seed, own in first.groupby("seed")}
+    gains = by_seed({seed: 100 * gain_chosen(own) for seed, own in first.groupby("seed")})
     settings = context.settings.get((dataset, "conv_rfm"), {})
     return Finding(dataset, "ConvRFM", {GAIN_CHOSEN: gains}, differs=differences(settings, PAPER_DIGITS))
 
@@ -119,7 +119,7 @@ def gain_chosen(rows: pd.DataFrame) -> float:
         rows: Rows of noisy_images.csv of one seed, with both accuracies of each round. The first of equally accurate rounds is chosen.
     """
     wide = rows.pivot(index="round", columns="metric", values="value").sort_index()
-    return float(wide.test_accuracy[wide.validation_accuracy.idxmax()] - wide.test_accuracy[0])
+    return float(wide.test_accuracy.iloc[int(wide.validation_accuracy.argmax())] - wide.test_accuracy.iloc[0])
 
 
 SOURCE = Source(CLAIMS, findings)
