@@ -29,6 +29,7 @@ NAMES = (
     "modular_arithmetic",
     "tabular",
     "noisy_images",
+    "convolutions",
     "widths",
     "generalisation",
     "scales",

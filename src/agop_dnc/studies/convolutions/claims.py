@@ -49,7 +49,7 @@ def findings(tables: Tables, context: Context) -> Findings:
     """Yield what convolutions.csv says of conv-3, by dataset and architecture.
 
     Args:
-        tables: The run's tables, of which `convolutions` is used, and `training` if it is there.
+        tables: The run's tables, of which only `convolutions` is used.
         context: The datasets with their own labels, and settings by (dataset, architecture).
 
     Yields:
@@ -66,8 +66,8 @@ def findings(tables: Tables, context: Context) -> Findings:
         except UntestedError as reason:
             yield "conv-3", Finding(dataset, architecture, reason=str(reason), differs=differs)
             continue
-        name = rows[rows.layer == deciding].name.iloc[0]
-        note = f"of {rows[rows.layer > 0].layer.nunique()} convolutions, {name} decides"
+        filters = rows[rows.layer == deciding].filters.iloc[0]
+        note = f"of {rows.layer.max()} convolutions, number {deciding} (filters of {filters}) decides"
         reference = {EXCESS: sum(untrained.values()) / len(untrained)}
         yield "conv-3", Finding(dataset, architecture, {EXCESS: trained}, reference, differs=differs, note=note)
 
