@@ -108,7 +108,7 @@ def _digits(dataset: str, rows: pd.DataFrame, context: Context) -> Finding:
         raise UntestedError(f"the claim is about {ROUNDS} rounds, and {rows['round'].max() + 1} were run")
     first = rows[rows["round"] < ROUNDS]
     gains = by_seed({seed: 100 * gain_chosen(own) for seed, own in first.groupby("seed")})
-    settings = context.settings.get((dataset, "conv_rfm"), {})
+    settings = {"n": int(rows.n.iloc[0]), **context.settings.get((dataset, "conv_rfm"), {})}
     return Finding(dataset, "ConvRFM", {GAIN_CHOSEN: gains}, differs=differences(settings, PAPER_DIGITS))
 
 
