@@ -29,6 +29,7 @@ NAMES = (
     "modular_arithmetic",
     "tabular",
     "noisy_images",
+    "image_datasets",
     "convolutions",
     "widths",
     "generalisation",

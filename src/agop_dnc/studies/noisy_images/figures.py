@@ -113,7 +113,7 @@ def chosen_rounds(table: pd.DataFrame) -> pd.DataFrame:
     The first of equally accurate rounds is chosen. Next to them are the rounds, `validation_round` and `test_round`.
 
     Args:
-        table: Rows of noisy_images.csv for one dataset and number of images, or of image_datasets.csv with `round` counting ridges too.
+        table: Rows of noisy_images.csv for one dataset and number of images.
     """
     records = {}
     for seed, rows in table.groupby("seed"):
