@@ -46,7 +46,7 @@ def test_rows_are_the_accuracies_of_every_ridge_and_round(pictures):
 
 
 def test_images_smaller_than_the_filters_are_refused_in_one_sentence(pictures):
-    with pytest.raises(UserError, match="dataset mine does not fit the kernel: .*smaller than") as caught:
+    with pytest.raises(UserError, match=r"dataset mine does not fit the kernel: .*smaller than") as caught:
         list(rows.measure(pictures, "mine", 1, SETTINGS | {"depth": 3}))
     assert "\n" not in str(caught.value)
 
@@ -95,9 +95,12 @@ def test_the_table_has_the_slides_numbers_next_to_ours():
 def test_the_figure_draws_a_panel_per_dataset():
     table = pd.concat([table_of([ONE] * 2), table_of([ONE] * 2).assign(dataset="mine")])
     figure = figures.images_figure(table, {"cifar10": "cifar10", "mine": "mine"}, "a caption")
-    first, second = figure.axes
+    first, second, steps = figure.axes
     assert [axis.get_title() for axis in (first, second)] == ["CIFAR-10", "mine"]
     dashed = [line.get_ydata() for line in first.lines if line.get_linestyle() == "--"]
     assert dashed == [[0.6774, 0.6797]]
     assert not [line for line in second.lines if line.get_linestyle() == "--"]
+    crosses = [line.get_ydata()[0] for line in steps.lines if line.get_marker() == "x"]
+    assert crosses == pytest.approx([0.23])
+    assert [text.get_text() for text in steps.get_xticklabels()] == ["CIFAR-10", "mine"]
     plt.close(figure)

@@ -319,7 +319,7 @@ def pictures(side=9):
 def test_the_digits_figure_draws_every_seed_and_the_published_numbers():
     figure = figures.digits_figure(table_of_digits(TEST, VALIDATION), pictures(), "a caption")
     by_round, chosen = figure.subfigs[0].axes
-    curves = [line.get_ydata().tolist() for line in by_round.lines]
+    curves = [list(line.get_ydata()) for line in by_round.lines]
     for values in TEST + VALIDATION:
         assert values in curves
     for axis in (by_round, chosen):
@@ -335,7 +335,7 @@ def test_the_digits_figure_draws_every_seed_and_the_published_numbers():
 def test_the_stars_figure_draws_every_seed():
     stars = pd.DataFrame({"seed": [0, 0, 1, 1], "round": [0, 1, 0, 1], "value": [0.7, 0.9, 0.6, 0.8], "n": 50})
     figure = figures.stars_figure(stars, pictures(), "a caption")
-    curves = [line.get_ydata().tolist() for line in figure.subfigs[0].axes[0].lines]
+    curves = [list(line.get_ydata()) for line in figure.subfigs[0].axes[0].lines]
     assert [0.7, 0.9] in curves
     assert [0.6, 0.8] in curves
     assert len(figure.subfigs[1].axes) == 12

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ...drawing import BLACK, BLUE, ORANGE, captioned
+from ...drawing import BLACK, BLUE, captioned, legend_above
 from ...notes import title
 from ..networks.titles import TITLES
 from .quantities import summary
@@ -38,26 +38,32 @@ def convolutions_figure(table: pd.DataFrame, panels: Sequence[Sequence[str]], ca
         rows = table[(table.dataset == dataset) & (table.architecture == architecture)]
         found = summary(rows)
         name = f"{TITLES[architecture]}, {title(dataset)}"
-        _correlations(line[0], rows, found, "sqrt_agop", BLUE, f"{name}\ncorrelation with AGOP$^{{1/2}}$")
-        _correlations(line[1], rows, found, "agop", ORANGE, "correlation with AGOP")
+        _correlations(line[0], rows, found, "sqrt_agop", f"{name}\ncorrelation with AGOP$^{{1/2}}$")
+        _correlations(line[1], rows, found, "agop", "correlation with AGOP")
         _excess(line[2], rows, found)
         for axis in line:
             axis.set_xlabel("convolution, in the order of the forward pass")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.axhline(0, color=BLACK, linewidth=0.6)
     sns.despine(figure)
-    return captioned(figure, caption)
+    return captioned(legend_above(figure, axes[0][0], axes[0][2]), caption)
 
 
-def _correlations(axis: Axes, rows: pd.DataFrame, found: pd.DataFrame, target: str, colour: str, label: str) -> None:
+def _correlations(axis: Axes, rows: pd.DataFrame, found: pd.DataFrame, target: str, label: str) -> None:
     style: dict[str, Any] = {"linewidth": 1.3, "markersize": 4}
     own = rows[(rows.metric == target) & (rows.trained == 1)]
-    axis.plot(own.layer, own.value, ".", color=colour, alpha=0.4, markersize=3)
-    axis.plot(found.layer, found[target], color=colour, marker="o", label="trained", **style)
-    axis.plot(found.layer, found[f"{target}_null"], color=colour, linestyle="--", label="null that keeps W", **style)
+    axis.plot(own.layer, own.value, ".", color=BLUE, alpha=0.4, markersize=3)
+    axis.plot(found.layer, found[target], color=BLUE, marker="o", label="trained", **style)
+    axis.plot(
+        found.layer,
+        found[f"{target}_null"],
+        color=BLACK,
+        linestyle="--",
+        linewidth=1,
+        label="null that keeps W",
+        zorder=3,
+    )
     axis.plot(found.layer, found[f"{target}_untrained"], color=_GREY, marker="s", label="untrained", **style)
-    axis.set(ylim=(min(-0.05, axis.get_ylim()[0]), 1.03), ylabel=label)
-    axis.legend(fontsize=7)
+    axis.set(ylim=(min(0.0, axis.get_ylim()[0]), 1.03), ylabel=label)
 
 
 def _excess(axis: Axes, rows: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -74,4 +80,4 @@ def _excess(axis: Axes, rows: pd.DataFrame, found: pd.DataFrame) -> None:
         axis.plot(found.layer, mean, "o", color=BLUE, markersize=4, label="trained")
     axis.plot(found.layer, found.sqrt_agop_untrained_excess, "s", color=_GREY, markersize=4, label="untrained")
     axis.set(ylabel="correlation with AGOP$^{1/2}$ less its null")
-    axis.legend(fontsize=7)
+    axis.axhline(0, color=BLACK, linewidth=0.6)

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...drawing import BLACK, BLUE, ORANGE, captioned
+from ...drawing import BLACK, BLUE, ORANGE, captioned, legend_above
 from ...notes import TITLES
 from ..judging import LEAST_SEEDS, interval
 
@@ -57,7 +57,9 @@ def choices(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def images_figure(table: pd.DataFrame, sources: Mapping[str, str], caption: str) -> Figure:
-    """Draw a panel per dataset with the step from the CNTK to ConvRFM: each seed's, their mean, the test data's choice, the slides'.
+    """Draw a panel per dataset with the accuracies of CNTK and ConvRFM, and one with the steps between them.
+
+    There are each seed's, their mean, what the test data themselves would choose, and the slides'.
 
     Args:
         table: Rows of image_datasets.csv.
@@ -68,21 +70,38 @@ def images_figure(table: pd.DataFrame, sources: Mapping[str, str], caption: str)
         The figure.
     """
     found = choices(table)
-    figure, axes = plt.subplots(
-        1, len(sources), figsize=(max(6.0, 3.2 * len(sources)), 4.0), squeeze=False, layout="constrained"
-    )
-    for axis, (dataset, source) in zip(axes[0], sources.items(), strict=True):
-        _steps(axis, found[found.dataset == dataset], SLIDES.get(source))
+    width = max(7.5, 2.6 * len(sources) + 3.4)
+    figure, axes = plt.subplots(1, len(sources) + 1, figsize=(width, 4.0), squeeze=False, layout="constrained")
+    for axis, (dataset, source) in zip(axes[0][:-1], sources.items(), strict=True):
+        _accuracies(axis, found[found.dataset == dataset], SLIDES.get(source))
         axis.set_title(_TITLES.get(source, dataset), fontsize=9)
         axis.set_xticks([0, 1], ["CNTK", "ConvRFM"])
         axis.set(xlim=(-0.3, 1.3))
     axes[0][0].set_ylabel("test accuracy")
-    axes[0][0].legend(fontsize=7)
+    _steps(axes[0][-1], found, sources)
     sns.despine(figure)
-    return captioned(figure, caption)
+    return captioned(legend_above(figure, *axes[0]), caption)
 
 
-def _steps(axis: Axes, found: pd.DataFrame, slides: tuple[float, float] | None) -> None:
+def _steps(axis: Axes, found: pd.DataFrame, sources: Mapping[str, str]) -> None:
+    """Draw how many points of accuracy ConvRFM gains on each dataset."""
+    for place, (dataset, source) in enumerate(sources.items()):
+        rows = found[found.dataset == dataset]
+        steps, by_test = 100 * (rows.conv_rfm - rows.cntk), 100 * (rows.conv_rfm_by_test - rows.cntk_by_test)
+        axis.plot([place] * len(steps), steps, "o", color=BLUE, alpha=0.35, markersize=3)
+        axis.plot(place, steps.mean(), "s", color=BLUE, markersize=5)
+        if len(steps) >= LEAST_SEEDS:
+            low, mean, high = interval(steps)
+            axis.errorbar(place, mean, ([mean - low], [high - mean]), color=BLUE, capsize=3)
+        axis.plot(place + 0.15, by_test.mean(), "^", color=ORANGE, markersize=5)
+        if source in SLIDES:
+            axis.plot(place - 0.15, SLIDES[source][1] - SLIDES[source][0], "x", color=BLACK)
+    axis.axhline(0, color=BLACK, linewidth=0.6)
+    axis.set_xticks(range(len(sources)), [_TITLES.get(source, name) for name, source in sources.items()], fontsize=7)
+    axis.set(xlim=(-0.5, len(sources) - 0.5), ylabel="ConvRFM less CNTK, points of accuracy")
+
+
+def _accuracies(axis: Axes, found: pd.DataFrame, slides: tuple[float, float] | None) -> None:
     for index, (before, after) in enumerate(zip(found.cntk, found.conv_rfm, strict=True)):
         label = "one seed" if index == 0 else None
         axis.plot([0, 1], [before, after], color=BLUE, alpha=0.35, linewidth=0.9, marker="o", markersize=3, label=label)

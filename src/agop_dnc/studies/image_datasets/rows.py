@@ -26,10 +26,10 @@ def measure(dataset: Dataset, name: str, seed: int, settings: Mapping[str, Any])
     Raises:
         UserError: If the dataset has too few points, or its images are smaller than the filters.
     """
-    points = draw_points(dataset, seed, settings | {"dataset": name})
+    points = draw_points(dataset, seed, {**settings, "dataset": name})
     train = points.pop("train")
     for ridge in settings["ridges"]:
-        chosen = conv_rfm_settings(settings | {"ridge": ridge})
+        chosen = conv_rfm_settings({**settings, "ridge": ridge})
         try:
             for _, measured in accuracies(train, points, len(dataset.classes), chosen):
                 yield from ({"n": settings["n"], "seed": seed, "ridge": ridge, **row} for row in measured)
