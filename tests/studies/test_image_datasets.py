@@ -97,7 +97,7 @@ def test_the_figure_draws_a_panel_per_dataset():
     figure = figures.images_figure(table, {"cifar10": "cifar10", "mine": "mine"}, "a caption")
     first, second, steps = figure.axes
     assert [axis.get_title() for axis in (first, second)] == ["CIFAR-10", "mine"]
-    dashed = [line.get_ydata() for line in first.lines if line.get_linestyle() == "--"]
+    dashed = [list(line.get_ydata()) for line in first.lines if line.get_linestyle() == "--"]
     assert dashed == [[0.6774, 0.6797]]
     assert not [line for line in second.lines if line.get_linestyle() == "--"]
     crosses = [line.get_ydata()[0] for line in steps.lines if line.get_marker() == "x"]
