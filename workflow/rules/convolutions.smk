@@ -1,8 +1,8 @@
-"""The ansatz in convolutions: a job per network reads its last snapshot, and measures it and the untrained network."""
+"""The ansatz in convolutions: a job per dataset and architecture measures the networks of all seeds, untrained and trained."""
 
 from agop_dnc.studies.convolutions import study as convolutions
 
-# Return the forecast of measuring one network twice.
+# Return the forecast of measuring the networks of all seeds.
 convolutions_forecast = lambda wildcards: convolutions.forecast(
     SETTINGS, wildcards.architecture, size_of(wildcards.dataset), RATE
 )
@@ -11,11 +11,14 @@ convolutions_forecast = lambda wildcards: convolutions.forecast(
 rule measure_convolutions:
     input:
         data=DATA,
-        weights=f"{NETWORK}/last.safetensors",
+        weights=lambda wildcards: [
+            f"{RESULTS}/networks/{wildcards.dataset}/{wildcards.architecture}/seed_{seed}/last.safetensors"
+            for seed in networks.seeds(SETTINGS, wildcards.architecture)
+        ],
     output:
-        f"{RESULTS}/convolutions/{{dataset}}/{{architecture}}/seed_{{seed}}.csv",
+        f"{RESULTS}/convolutions/{{dataset}}/{{architecture}}.csv",
     log:
-        f"{RESULTS}/logs/measure_convolutions/{NETWORK_LOG}",
+        f"{RESULTS}/logs/measure_convolutions/{{dataset}}_{{architecture}}.log",
     wildcard_constraints:
         architecture="|".join(convolutions.CONVNETS),
     group:
@@ -27,6 +30,7 @@ rule measure_convolutions:
         **needs(convolutions_forecast, gpu=True),
     params:
         settings=convolutions.job_settings(SETTINGS),
+        seeds=lambda wildcards: networks.seeds(SETTINGS, wildcards.architecture),
         network=lambda wildcards: networks.network_settings(SETTINGS, wildcards.architecture, wildcards.dataset),
         device=SETTINGS.device,
         tf32=SETTINGS.networks.tf32,

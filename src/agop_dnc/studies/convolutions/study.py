@@ -64,14 +64,16 @@ def panels(config: Configuration) -> list[tuple[str, str]]:
 def forecast(
     config: Configuration, architecture: str, size: tuple[int, forecasts.Shape], rate: float
 ) -> forecasts.Forecast:
-    """Return the memory and time of measuring one network before and after training, at a rate in multiply-adds per second.
+    """Return the memory and time of measuring the networks of all seeds, at a rate in multiply-adds per second.
 
-    A backward pass per class, each as long as two forward passes, and decompositions of every layer.
+    Before and after training there are a backward pass per class, each as long as two forward passes, and decompositions of every layer.
     """
     n, (_, height, width) = size
     points = min(n, section(config).n)
     passes = points * (1 + 2 * _CLASSES) * forecasts.CONVOLUTIONS[architecture] * height * width
-    operations = 2 * (passes + _DECOMPOSITIONS * (1 + section(config).rotations) / 6)
+    operations = (
+        2 * len(networks.seeds(config, architecture)) * (passes + _DECOMPOSITIONS * (1 + section(config).rotations) / 6)
+    )
     return forecasts.Forecast(forecasts.BASE_BYTES + 3 * 2**30, 30 + operations / rate)
 
 
@@ -87,14 +89,8 @@ def check(config: Configuration) -> None:
 
 
 def parts(config: Configuration) -> Parts:
-    """Return one part per network."""
-    return {
-        "convolutions": [
-            f"convolutions/{dataset}/{architecture}/seed_{seed}.csv"
-            for dataset, architecture in panels(config)
-            for seed in networks.seeds(config, architecture)
-        ]
-    }
+    """Return one part per dataset and architecture."""
+    return {"convolutions": [f"convolutions/{dataset}/{architecture}.csv" for dataset, architecture in panels(config)]}
 
 
 def figures(config: Configuration) -> Iterator[Figure]:
