@@ -608,6 +608,37 @@ def test_a_result_draws_and_writes_itself():
     assert len(measure(network, X).plot().axes) == 1
 
 
+def test_with_two_classes_a_sentence_stands_in_for_nc2():
+    network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2)).double()
+    X, y = points()
+    result = measure(network, X, y > 0)
+    assert [axis.get_title().split(" ")[0] for axis in result.plot().axes] == ["NC1", "correlation"]
+    assert "nc2_output" not in result.by_layer()
+    for text in (result.summary(), result.to_html(), result.plot()._supxlabel.get_text().replace("\n", " ")):
+        assert "With two classes NC2 is 0 for any features" in text
+    assert "NC2 and" not in result.to_html()
+    assert result.value("nc2", "output", 1) < 1e-12
+
+
+def test_a_result_says_which_layers_are_convolutions():
+    network, (X, y) = convolutions(torch.float64)
+    result = measure(network, X, y)
+    numbers = [i for i, name in enumerate(names_of(result), 1) if isinstance(network.get_submodule(name), nn.Conv2d)]
+    assert numbers
+    sentence = f"{'Layers' if len(numbers) > 1 else 'Layer'} {', '.join(map(str, numbers))}: convolutions"
+    for text in (result.summary(), result.to_html(), result.plot()._supxlabel.get_text()):
+        assert sentence in text
+    mlp, (X, y) = gelu_mlp(torch.float64)
+    assert "convolutions" not in measure(mlp, X, y).summary()
+
+
+def test_a_result_without_layers_has_a_sentence_and_no_empty_panel():
+    X, y = points()
+    figure = measure(nn.Sequential(nn.Linear(6, 3)).double(), X, y).plot()
+    assert not figure.axes
+    assert figure.texts[0].get_text() == "no layer but the readout was there to be measured"
+
+
 def test_large_layers_are_announced(monkeypatch):
     monkeypatch.setattr("agop_dnc.collapse.network._rate", lambda: 1.0)
     monkeypatch.setattr("agop_dnc.collapse.network._SMALL", 0)

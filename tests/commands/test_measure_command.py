@@ -16,6 +16,8 @@ MODULE = """
 from torch import nn
 def build():
     return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+def convolve():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 3))
 def number():
     return 3
 def needs(x):
@@ -38,6 +40,9 @@ def folder(tmp_path, monkeypatch):
     np.savez("short.npz", x=x, y=y[:5])
     np.savez("wide.npz", x=np.ones((30, 7)), y=y)
     np.savez("nothing.npz", z=x)
+    np.savez("many.npz", x=x, y=np.arange(30) % 5)
+    np.savez("images.npz", x=np.ones((30, 1, 2, 2)), y=y)
+    torch.save(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 3)).state_dict(), "small.pt")
     np.save("array.npy", x)
     return tmp_path, network, x, y
 
@@ -75,6 +80,8 @@ def test_the_command_writes_the_table_and_the_page(folder, checkpoint, capsys):
         ("weights.pt", "users_model:build", "array.npy", "array.npy is no .npz file"),
         ("weights.pt", "users_model:build", "nothing.npz", "has z but no inputs; name them x"),
         ("weights.pt", "users_model:build", "short.npz", "30 points but 5 labels"),
+        ("weights.pt", "users_model:build", "many.npz", "3 outputs but the labels name"),
+        ("small.pt", "users_model:convolve", "images.npz", r"does not take inputs of shape \(3, 1, 2, 2\)"),
         ("weights.pt", "users_model:build", "wide.npz", r"does not take inputs of shape \(3, 7\)"),
     ],
 )

@@ -19,6 +19,7 @@ from ..labels import signed_one_hot
 from ..randomness import generator
 from .ablation import truncations
 from .layer_agop import LayerAgop, random_frame
+from .layers import ConvolutionLayer
 from .metrics import COLLAPSE, ClassMeans, Scatter, nc3, nearest_mean
 from .points import Choice
 from .result import COLUMNS, Measurement
@@ -91,7 +92,7 @@ def measure(
 
     Returns:
         A :class:`.result.Measurement`: `.table` with columns layer, component, metric, value and name, `.not_measured`,
-        `.summary()`, `.plot()`, `.to_html()`.
+        `.remarks`, `.summary()`, `.plot()`, `.to_html()`.
 
     Raises:
         ValueError: if names, labels or inputs do not fit the network, if inputs are not finite, or if the network's outputs
@@ -139,7 +140,8 @@ def measure(
         table = pd.DataFrame(rows, columns=columns)
         if ranks:
             table["rank"] = table["rank"].astype("Int64")
-        return Measurement(table, session.not_measured, session.targets.classes, session.points.N)
+        convolutions = [site.name for site in session.sites if isinstance(site.layer, ConvolutionLayer)]
+        return Measurement(table, session.not_measured, session.targets.classes, session.points.N, convolutions)
 
 
 @torch.no_grad()

@@ -29,6 +29,8 @@ NAMES = (
     "modular_arithmetic",
     "tabular",
     "noisy_images",
+    "image_datasets",
+    "convolutions",
     "widths",
     "generalisation",
     "sample_sizes",

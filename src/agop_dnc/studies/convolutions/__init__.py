@@ -1,0 +1,1 @@
+"""The Neural Feature Ansatz in the convolutions of trained networks."""
