@@ -32,6 +32,7 @@ NAMES = (
     "widths",
     "generalisation",
     "scales",
+    "phenomena",
     "verdicts",
 )
 
