@@ -10,7 +10,7 @@ from torch import nn
 
 from agop_dnc.data.prepared import Dataset
 from agop_dnc.errors import UserError
-from agop_dnc.studies.phenomena import images, models, notes, pruning, quantities, rows
+from agop_dnc.studies.phenomena import images, models, notes, pruning, quantities, rows, study
 from agop_dnc.studies.phenomena.study import PhenomenaSection
 
 CPU = torch.device("cpu")
@@ -318,9 +318,10 @@ def test_a_network_makes_as_many_steps_as_it_is_told(monkeypatch, draw):
     assert not torch.equal(made[0], made[3])
 
 
-def test_a_network_that_diverges_says_what_to_do(draw):
+@pytest.mark.parametrize("learning_rate", [1e6, 5.0])
+def test_a_network_that_diverges_or_dies_says_what_to_do(learning_rate, draw):
     with pytest.raises(UserError, match=r"lower phenomena\.learning_rate"):
-        models.fit("network", 100 * draw(20, 3), torch.arange(20) % 2, SETTINGS | {"learning_rate": 1e6}, 0)
+        models.fit("network", 100 * draw(20, 3), torch.arange(20) % 2, SETTINGS | {"learning_rate": learning_rate}, 0)
 
 
 def test_pixels_lie_between_0_and_1():
@@ -376,4 +377,12 @@ def test_hard_datasets_stand_next_to_named_ones(load):
         load(base | {"phenomena": {"datasets": ["digits"], "hard": {"other": "digits"}}})
     with pytest.raises(UserError, match="must not repeat itself"):
         load(base | {"phenomena": {"datasets": ["digits"], "shares": [0.5, 0.5]}})
-    load(base | {"phenomena": {"datasets": ["digits"], "hard": {"digits": "other"}}})
+    both = load(base | {"phenomena": {"datasets": ["digits", "other"], "hard": {"digits": "other"}}, "seeds": [5]})
+    parts = study.parts(both)
+    assert parts["simplicity_bias"] == ["phenomena/digits/simplicity_bias_5.csv"]
+    assert len(parts["lottery_tickets"]) == 2
+    assert {figure.name: figure.datasets for figure in study.figures(both)} == {
+        "figure_r4": ("digits", "other"),
+        "figure_r5": ("digits",),
+        "figure_r6": ("digits", "other"),
+    }

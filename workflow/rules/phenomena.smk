@@ -29,6 +29,7 @@ rule fit_phenomena:
         **needs(phenomena_forecast, gpu=True),
     params:
         settings=phenomena.job_settings(SETTINGS) if SETTINGS.has("phenomena") else {},
+        paired=lambda wildcards: wildcards.dataset in phenomena.paired(SETTINGS),
         device=SETTINGS.device,
         threads=SETTINGS.threads,
         columns=columns_of(*phenomena.TABLES),

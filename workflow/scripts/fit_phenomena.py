@@ -19,7 +19,7 @@ with job(snakemake) as progress:
     given = (params.settings, seed, device, shown.__setitem__)
     found = {
         "spurious_features": rows.spurious_rows(train, test, *given),
-        "simplicity_bias": rows.bias_rows(train, test, hard, *given),
+        "simplicity_bias": rows.bias_rows(train, test, hard, *given) if params.paired else (),
         "lottery_tickets": rows.ticket_rows(train, test, *given),
     }
     about = {"dataset": wildcards.dataset, "seed": seed}

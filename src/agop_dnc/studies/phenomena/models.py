@@ -57,6 +57,9 @@ def fit(kind: str, X: Tensor, y: Tensor, settings: Mapping[str, Any], seed: int,
 
     Returns:
         The model, which takes points with all their inputs; its diagonals are those of the inputs that it is given.
+
+    Raises:
+        UserError: If a network with all inputs has diverged, or ended with an AGOP of 0.
     """
     chosen = X if kept is None else X[:, kept.to(X.device)]
     targets = nn.functional.one_hot(y, int(y.max()) + 1).to(X)
@@ -66,6 +69,11 @@ def fit(kind: str, X: Tensor, y: Tensor, settings: Mapping[str, Any], seed: int,
         network = start_network(X.shape[1], targets.shape[1], settings, seed, kept).to(X.device)
         fitted = _fit_network(network, chosen.float(), targets.float(), settings, seed)
     if kept is None:
+        if kind == "network" and not 0 < float(fitted.diagonals["agop"].sum()) < torch.inf:
+            raise UserError(
+                f"a network diverged, or all its units are off, with learning rate {settings['learning_rate']:g} and momentum "
+                f"{settings['momentum']:g}; lower phenomena.learning_rate"
+            )
         return fitted
     return Fitted(lambda points: fitted.predict(points[:, kept.to(points.device)]), fitted.stages)
 
@@ -111,10 +119,6 @@ def _fit_network(network: Network, X: Tensor, targets: Tensor, settings: Mapping
         if done == steps:
             break
     stages[steps] = network_diagonals(network, X)
-    if not bool(torch.isfinite(stages[steps]["agop"]).all()):
-        raise UserError(
-            f"a network diverged with learning rate {settings['learning_rate']}; lower phenomena.learning_rate"
-        )
 
     @torch.no_grad()
     def predict(points: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ class PhenomenaSection(Settings):
     )
     hard: dict[str, str] = Field(
         {},
-        description="The dataset whose images stand next to those of a dataset, as in `{mnist: cifar10}`, paired class by class. Where none "
-        "is given, they are other images of the dataset itself in noise.",
+        description="The dataset whose images stand next to those of a dataset, as in `{mnist: cifar10}`, paired class by class; only datasets "
+        "named here have pairs. If none is named, all have, with other images of their own in noise.",
     )
     seeds: Seeds | None = Field(
         None, description="Seeds of points, pairs, noise, random pixels and networks; the run's if not given."
@@ -67,6 +67,12 @@ def datasets(config: Configuration) -> list[str]:
 def seeds(config: Configuration) -> list[int]:
     """Return the seeds of the study."""
     return section(config).seeds or config.seeds
+
+
+def paired(config: Configuration) -> list[str]:
+    """Return the datasets whose images stand next to others."""
+    named = section(config).hard
+    return [dataset for dataset in datasets(config) if not named or dataset in named]
 
 
 def hard(config: Configuration, dataset: str) -> str:
@@ -117,8 +123,17 @@ TABLES = ("spurious_features", "simplicity_bias", "lottery_tickets")
 
 def parts(config: Configuration) -> Parts:
     """Return one part of each table per dataset and seed."""
-    runs = [(dataset, seed) for dataset in datasets(config) for seed in seeds(config)]
-    return {table: [f"phenomena/{dataset}/{table}_{seed}.csv" for dataset, seed in runs] for table in TABLES}
+    return {
+        table: [
+            f"phenomena/{dataset}/{table}_{seed}.csv" for dataset in shown_in(config, table) for seed in seeds(config)
+        ]
+        for table in TABLES
+    }
+
+
+def shown_in(config: Configuration, table: str) -> list[str]:
+    """Return the datasets of which a table has rows."""
+    return paired(config) if table == "simplicity_bias" else datasets(config)
 
 
 _SHOWN = (
@@ -151,11 +166,11 @@ _SHOWN = (
 
 def figures(config: Configuration) -> Iterator[Figure]:
     """Yield Figures R4 to R6, if a dataset is named."""
-    named, first = datasets(config), seeds(config)[0]
-    if not named:
-        return
-    settings = job_settings(config) | {"seeds": seeds(config)}
+    first, settings = seeds(config)[0], job_settings(config) | {"seeds": seeds(config)}
     for name, label, table, title, look_for in _SHOWN:
+        named = shown_in(config, table)
+        if not named:
+            continue
         yield Figure(
             name=name,
             label=label,
