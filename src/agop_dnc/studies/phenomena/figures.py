@@ -174,7 +174,7 @@ def tickets_figure(
             kept = images[dataset][f"ticket_{kind}"].mean(0)
             picture.imshow(kept, cmap="gray", vmin=0, vmax=1)
             picture.set(xticks=[], yticks=[])
-            picture.set_title(f"above {threshold:g}\n(white)", fontsize=8)
+            picture.set_title(f"AGOP above\n{threshold:g} (white)", fontsize=8)
         charts += [axes[0], axes[2]]
     return captioned(legend_above(figure, *reversed(charts)), caption)
 
@@ -200,8 +200,10 @@ def _accuracy_against_share(axis: Axes, table: pd.DataFrame, threshold: float) -
         _points(axis, [middle], at, "_", colour, marker, hollow=True)
     shares = sorted(tested[tested.choice == "share"].share.unique())
     above = tested[tested.choice == "threshold"].share.mean()
-    label = f"AGOP above {threshold:g} of its largest (hollow)"
-    axis.axvline(above, color="0.6", linestyle=":", linewidth=1, label=label)
+    axis.axvline(above, color="0.6", linestyle=":", linewidth=1)
+    axis.annotate(
+        f"AGOP above {threshold:g}", (above, 0.04), (-3, 0), textcoords="offset points", ha="right", fontsize=7
+    )
     axis.set(xscale="log", xlabel="share of pixels kept", ylabel="test accuracy", ylim=(0, 1.02))
     axis.set_xticks(shares)
     axis.xaxis.set_minor_locator(NullLocator())

@@ -53,7 +53,23 @@ def star_caption(table: pd.DataFrame, facts_of: Mapping[str, Facts], settings: M
     )
 
 
-def pairs(hard: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+def bias_caption(facts_of: Mapping[str, Facts], hard: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+    """Return what Figure R5 shows, and with which settings."""
+    return (
+        f"{_pairs(hard, settings)} Dotted: the easy half's share of the pixels, and the largest class's of the test images. "
+        f"{data(facts_of, settings)} {models(settings)}"
+    )
+
+
+def ticket_caption(facts_of: Mapping[str, Facts], settings: Mapping[str, Any]) -> str:
+    """Return what Figure R6 shows, and with which settings."""
+    return (
+        f"Pixels are ranked by the diagonal of the AGOP (of an RFM: M) or of the NFM, by their variance, or at random. Hollow: as many as have an "
+        f"AGOP diagonal above {settings['threshold']:g} of its largest entry. {data(facts_of, settings)} {models(settings)}"
+    )
+
+
+def _pairs(hard: Mapping[str, str], settings: Mapping[str, Any]) -> str:
     """Return which images stand next to which."""
     noisy = f"another image in noise of deviation {settings['noise']:g}"
     return " ".join(f"{title(easy)}: on the left {title(name) if name else noisy}." for easy, name in hard.items())

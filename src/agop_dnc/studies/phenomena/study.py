@@ -180,7 +180,7 @@ def figures(config: Configuration) -> Iterator[Figure]:
             section=BEYOND,
             tables=(table,),
             datasets=tuple(named),
-            parameters={"settings": [settings], "hard": {dataset: hard(config, dataset) for dataset in named}},
+            parameters={"settings": [settings], "hard": {dataset: hard(config, dataset) for dataset in paired(config)}},
             files={f"images_{dataset}": f"phenomena/{dataset}/images_{first}.npz" for dataset in named},
         )
 
