@@ -218,10 +218,11 @@ def _ticket_lines(rows: pd.DataFrame) -> Iterator[str]:
     name = f"{title(rows.dataset.iloc[0])}, {KINDS[rows.model.iloc[0]]}"
     tested = rows[rows.metric == "test_accuracy"]
     whole = tested[tested.criterion == "all"].value
+    fitted = rows[(rows.metric == "train_accuracy") & (rows.criterion == "all")].value
     above = tested[tested.choice == "threshold"]
     kept = rows[(rows.choice == "threshold") & (rows.criterion == "agop") & (rows.metric == "share")].value
     yield (
-        f"- {name}: accuracy is {said(whole)} with all pixels; with those whose AGOP diagonal exceeds {above.level.iloc[0]:g} of the largest, "
+        f"- {name}: accuracy is {said(whole)} with all pixels (on training images {fitted.mean():.3f}); with those whose AGOP diagonal exceeds {above.level.iloc[0]:g} of the largest, "
         f"{said(kept)} of all, it is {said(above[above.criterion == 'agop'].value)}, with as many random ones "
         f"{said(above[above.criterion == 'random'].value)}."
     )
