@@ -379,6 +379,9 @@ def test_hard_datasets_stand_next_to_named_ones(load):
     with pytest.raises(UserError, match="must not repeat itself"):
         load(base | {"phenomena": {"datasets": ["digits"], "shares": [0.5, 0.5]}})
     both = load(base | {"phenomena": {"datasets": ["digits", "other"], "hard": {"digits": "other"}}, "seeds": [5]})
+    small, large = (study.forecast(both, name, (2000, (1, 28, 28)), 5e9) for name in ("other", "digits"))
+    assert small.seconds < large.seconds
+    assert small.bytes < large.bytes
     parts = study.parts(both)
     assert parts["simplicity_bias"] == ["phenomena/digits/simplicity_bias_5.csv"]
     assert len(parts["lottery_tickets"]) == 2

@@ -14,7 +14,7 @@ with job(snakemake) as progress:
     params, wildcards = snakemake.params, snakemake.wildcards
     seed, device = int(wildcards.seed), select_device(params.device, params.threads)
     train, test = images.pixels(prepared.load(snakemake.input.data))
-    hard = images.pixels(prepared.load(snakemake.input.hard)) if snakemake.input.hard else None
+    hard = next((images.pixels(prepared.load(path)) for path in snakemake.input.hard), None)
     shown = {}
     given = (params.settings, seed, device, shown.__setitem__)
     found = {

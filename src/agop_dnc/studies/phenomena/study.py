@@ -85,20 +85,21 @@ def job_settings(config: Configuration) -> Config:
     return {key: value for key, value in plain(section(config)).items() if key not in ("datasets", "hard", "seeds")}
 
 
-def forecast(config: Configuration, size: tuple[int, forecasts.Shape], rate: float) -> forecasts.Forecast:
+def forecast(config: Configuration, dataset: str, size: tuple[int, forecasts.Shape], rate: float) -> forecasts.Forecast:
     """Return the memory and time of all models of one dataset and seed.
 
-    A pair may be in colour, 32 pixels high and wide, where the dataset is not; so many inputs are counted if a hard dataset is named.
+    If a hard dataset stands next to it, pairs count as colour images 32 pixels high and wide, or larger ones of its own size.
     """
     chosen, (points, shape) = section(config), size
     n, d = min(points, chosen.points), prod(shape)
-    pair = 2 * max(d, 3 * 32 * 32 if chosen.hard else 0)
+    pair = 2 * max(d, 3 * 32 * 32 if hard(config, dataset) else 0) if dataset in paired(config) else 0
+    widest = max(d, pair)
     relative = 1 + 4 * (sum(chosen.shares) + 0.5)  # lottery tickets, in models with all inputs
     network = 6 * chosen.steps * chosen.batch_size * chosen.width
     networks = network * ((relative + 2) * (d + chosen.width) + 2 * (pair + chosen.width))
     solves = (30 + 4 * len(chosen.shares)) * (chosen.iterations + 1) * n * n * (n / 3 + 400)
     roots = chosen.iterations * 10 * ((relative + 2) * d**3 + 2 * pair**3)
-    bytes_needed = forecasts.BASE_BYTES + 8 * (3 * n * n + 10 * pair * pair + 8 * (points + n) * pair)
+    bytes_needed = forecasts.BASE_BYTES + 8 * (3 * n * n + 10 * widest * widest + 8 * (points + n) * widest)
     return forecasts.Forecast(bytes_needed, 20 + (networks + solves + roots) / rate)
 
 
