@@ -35,6 +35,7 @@ NAMES = (
     "generalisation",
     "sample_sizes",
     "scales",
+    "phenomena",
     "verdicts",
 )
 

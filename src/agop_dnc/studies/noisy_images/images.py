@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Columns of the star in each row of its box, for a box at the top left; rows are 3 to 9.
-_STAR = {
+STAR = {
     3: [10],
     4: [9, 10, 11],
     5: [7, 8, 9, 10, 11, 12, 13],
@@ -45,8 +45,8 @@ def stars_in_noise(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     X = torch.randn(n, 3, _SIDE, _SIDE, dtype=torch.float64, generator=generator) * _NOISE
     y = (torch.randperm(n, generator=generator) < n // 2).long()
     offsets = torch.randint(_OFFSETS, (n, 2), generator=generator)
-    rows = torch.tensor([row for row, columns in _STAR.items() for _ in columns])
-    columns = torch.tensor([column for columns in _STAR.values() for column in columns])
+    rows = torch.tensor([row for row, columns in STAR.items() for _ in columns])
+    columns = torch.tensor([column for columns in STAR.values() for column in columns])
     for image in y.nonzero().flatten():
         X[image, :2, rows + offsets[image, 0], columns + offsets[image, 1]] = 1.0
     return X, y
