@@ -1,0 +1,48 @@
+"""Sentences of the notebook on departures."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from ...notes import short, title
+from ..sentences import listed
+from .departures import DEPARTURES
+
+_VARIANTS = {"paper": "as in the paper", "released": "as in the released code"}
+
+
+def found_sentences(summarised: pd.DataFrame) -> str:
+    """Return which departures change the paper's conclusion, a bullet per dataset and one per such departure, from the numbers alone.
+
+    Args:
+        summarised: What :func:`.departures.summary` returned.
+    """
+    lines = []
+    for dataset, rows in summarised.groupby("dataset", sort=False):
+        name, changing = title(str(dataset)), list(dict.fromkeys(rows[rows.changes].departure))
+        measured = rows[rows.variant != "paper"].departure.nunique()
+        said = f": numbers {listed([str(number) for number in changing])}" if changing else ""
+        lines.append(
+            f"- {name}: {measured} of {len(DEPARTURES)} departures were measured, and {len(changing)} of them change the paper's "
+            f"conclusion{said}."
+        )
+        lines += [f"- {name}, number {number}: {_sentence(rows[rows.departure == number])}" for number in changing]
+    return "\n".join(lines)
+
+
+def _sentence(rows: pd.DataFrame) -> str:
+    """Return for each quantity of a departure whether the conclusion holds for each variant."""
+    quantities = []
+    for quantity, own in rows.groupby("quantity", sort=False):
+        variants = [
+            f"{'yes' if row.holds else 'no'} {_VARIANTS.get(row.variant, f'with {row.variant}')} ({_values(row.start, row.end)})"
+            for row in own.rename(columns={"first": "start", "last": "end"}).itertuples()
+        ]
+        quantities.append(f"{quantity}: {listed(variants)}")
+    return f"{rows.title.iloc[0]}. The conclusion is “{rows.conclusion.iloc[0]}”. {'; '.join(quantities)}."
+
+
+def _values(first: float, last: float) -> str:
+    return short(last) if math.isnan(first) else f"{short(first)} to {short(last)}"
