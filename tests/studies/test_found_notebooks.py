@@ -16,7 +16,7 @@ EXEMPT = {"claims"}
 def declared():
     """Return the notebooks of all figures that any study declares."""
     found = set()
-    for files in RUNS.values():
+    for files in [*RUNS.values(), [REPOSITORY / "config.yaml"]]:
         config = studies.load(files)
         found |= {figure.notebook for study in studies.running(config) for figure in study.figures(config)}
     return sorted(found - EXEMPT)

@@ -10,7 +10,7 @@ from ...notes import short, title
 from ..sentences import listed
 from .departures import DEPARTURES
 
-_VARIANTS = {"paper": "as in the paper", "released": "as in the released code"}
+_VARIANTS = {"paper": "the paper's", "released": "the released code's", "exact": "the exact one"}
 
 
 def found_sentences(summarised: pd.DataFrame) -> str:
@@ -36,12 +36,13 @@ def _sentence(rows: pd.DataFrame) -> str:
     """Return for each quantity of a departure whether the conclusion holds for each variant."""
     quantities = []
     for quantity, own in rows.groupby("quantity", sort=False):
+        columns = own[["variant", "holds", "first", "last"]].to_numpy().tolist()
         variants = [
-            f"{'yes' if row.holds else 'no'} {_VARIANTS.get(row.variant, f'with {row.variant}')} ({_values(row.start, row.end)})"
-            for row in own.rename(columns={"first": "start", "last": "end"}).itertuples()
+            f"{_VARIANTS.get(variant, variant)} {'yes' if holds else 'no'} ({_values(first, last)})"
+            for variant, holds, first, last in columns
         ]
         quantities.append(f"{quantity}: {listed(variants)}")
-    return f"{rows.title.iloc[0]}. The conclusion is “{rows.conclusion.iloc[0]}”. {'; '.join(quantities)}."
+    return f"{rows.title.iloc[0]}; asked: {rows.conclusion.iloc[0]}. {'; '.join(quantities)}."
 
 
 def _values(first: float, last: float) -> str:

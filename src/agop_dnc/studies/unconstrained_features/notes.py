@@ -101,16 +101,15 @@ def threshold_found(curves: pd.DataFrame) -> str:
         curves: Rows of dufm_curves.csv of study d2.
     """
     by_ratio = curves[curves.step == -1].pivot(index=["layers", "ratio"], columns="metric", values="value")
-    summary = threshold_summary(curves).set_index("layers")
+    summary = threshold_summary(curves).to_dict("records")
     lines = []
-    for layers, found in by_ratio.groupby("layers"):
-        row = summary.loc[layers]
+    for row, (layers, found) in zip(summary, by_ratio.groupby("layers"), strict=True):
         ends = [
             f"{words} at {len(part)} strengths ({span(part.index.get_level_values('ratio'))} times the threshold)"
             for value, words in ((1, "collapsed"), (0, "zero"))
             if len(part := found[found.collapsed == value])
         ]
-        share = float(summary.at[layers, "random starts that reach a collapsed optimum"])
+        share = row["random starts that reach a collapsed optimum"]
         reached = f" Where the optimum is collapsed, {short(100 * share)} % of the random starts reach it."
         lines.append(
             f"- {layers} layers: the best solution found is {listed(ends)}, as predicted at {row['collapsed or not as predicted']}; its loss is "
