@@ -23,10 +23,10 @@ def found_sentences(summarised: pd.DataFrame) -> str:
     for dataset, rows in summarised.groupby("dataset", sort=False):
         name, changing = title(str(dataset)), list(dict.fromkeys(rows[rows.changes].departure))
         measured = rows[rows.variant != "paper"].departure.nunique()
-        said = f": numbers {listed([str(number) for number in changing])}" if changing else ""
+        said = f": {listed([f'number {number}' for number in changing])}" if changing else ""
         lines.append(
-            f"- {name}: {measured} of {len(DEPARTURES)} departures were measured, and {len(changing)} of them change the paper's "
-            f"conclusion{said}."
+            f"- {name}: {measured} of {len(DEPARTURES)} departures were measured, and {len(changing)} of them {'changes' if len(changing) == 1 else 'change'} "
+            f"the paper's conclusion{said}."
         )
         lines += [f"- {name}, number {number}: {_sentence(rows[rows.departure == number])}" for number in changing]
     return "\n".join(lines)

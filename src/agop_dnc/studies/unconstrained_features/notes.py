@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ...notes import short
-from ..sentences import change, estimate, listed, span
+from ..sentences import change, counted, estimate, listed, span
 
 # A loss is at the predicted optimum, or below collapse, by these relative differences.
 AT_OPTIMUM, BELOW = 1e-3, 1e-4
@@ -69,9 +69,7 @@ def descent_found(curves: pd.DataFrame, predictions: pd.DataFrame) -> str:
 
 def _reached(losses: pd.DataFrame) -> str:
     size = losses.setting.iloc[0].split("start × ")[-1]
-    return (
-        f"{(losses.measured < losses.predicted * (1 + AT_OPTIMUM)).sum()} of {len(losses)} seeds from starts × {size}"
-    )
+    return f"{(losses.measured < losses.predicted * (1 + AT_OPTIMUM)).sum()} of {counted(len(losses), 'seed')} from starts × {size}"
 
 
 def _against(loss: float, optimum: float) -> str:
@@ -105,7 +103,7 @@ def threshold_found(curves: pd.DataFrame) -> str:
     lines = []
     for row, (layers, found) in zip(summary, by_ratio.groupby("layers"), strict=True):
         ends = [
-            f"{words} at {len(part)} strengths ({span(part.index.get_level_values('ratio'))} times the threshold)"
+            f"{words} at {counted(len(part), 'strength')} ({span(part.index.get_level_values('ratio'))} times the threshold)"
             for value, words in ((1, "collapsed"), (0, "zero"))
             if len(part := found[found.collapsed == value])
         ]
