@@ -336,7 +336,7 @@ def test_ranks(down):
             rank = 4 - seed if layer == 1 else 4
             rows.append(prediction(**about, quantity="rank of the input", layer=layer, predicted=4.0, measured=rank))
     said = dufm.ranks_found(table(*rows))
-    assert said.startswith("- K = 4, L = 2: collapse has a loss of 1. ")
+    assert said.startswith("- K = 4, L = 2: the better of collapse and all zeros has a loss of 1. ")
     assert f"{1 if down else 0} of 2 by L-BFGS." in said
     assert (
         "is 0.5, 50 % below it; the ranks of the layers' inputs are 3 4"

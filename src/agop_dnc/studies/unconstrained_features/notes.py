@@ -168,7 +168,7 @@ def ranks_found(predictions: pd.DataFrame) -> str:
         ]
         shown = " ".join(str(int(rank)) for rank in ranks.sort_values("layer").measured)
         lines.append(
-            f"- {name}: collapse has a loss of {short(best.predicted)}. Seeds that end below it by more than a relative {BELOW:g}: "
+            f"- {name}: the better of collapse and all zeros has a loss of {short(best.predicted)}. Seeds that end below it by more than a relative {BELOW:g}: "
             f"{listed(below)}. The lowest loss is {short(best.measured)}, {_against(best.measured, best.predicted)} it; the ranks of the "
             f"layers' inputs are {shown} there, first to last, and {int(ranks.predicted.iloc[0])} throughout under collapse."
         )
