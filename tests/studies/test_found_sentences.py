@@ -440,8 +440,8 @@ def test_tabular(down):
     mean = "-1.00" if down else "+1.00"
     counts = "(better in 0, equal in 1, worse in 2)" if down else "(better in 2, equal in 1, worse in 0)"
     assert (
-        f"is {mean} points (95 % interval over sets {low:+.2f} to {high:+.2f}) with M learned on the tuning half, which holds test rows {counts}"
-        in said
+        f"is {mean} points (95 % interval over sets {low:+.2f} to {high:+.2f}) with M learned on the tuning half, which holds test rows "
+        f"{counts}" in said
     )
     assert f"the means are 80.00 % and {'81.00' if down else '79.00'} %." in said
     assert (

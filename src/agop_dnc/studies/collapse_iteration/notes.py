@@ -32,7 +32,8 @@ def found_sentences(curves: pd.DataFrame, predictions: pd.DataFrame, titles: Map
         )
         said = [f"{words} at {_floors(rows[rows.quantity == name])}" for name, words in _FLOORS.items()]
         lines.append(
-            f"- {titles[str(data)]}, over the ratios of the two ridges: the distance to the collapsed matrix stops {listed(said)}. With the "
+            f"- {titles[str(data)]}, over the ratios of the two ridges: the distance to the collapsed matrix stops {listed(said)}. With "
+            "the "
             f"exact $\\kappa$, for which no floor is predicted, it ends at {span(ends)}. {_rates(rows)}"
         )
     return "\n".join(lines)
@@ -48,7 +49,8 @@ def _rates(rows: pd.DataFrame) -> str:
     bounds = rows[rows.quantity == _BOUND]
     told = bounds[bounds.predicted < 1]
     return (
-        f"The factor per layer is off its prediction by {span(100 * rates.relative_error)} %, by most at the ratio {worst}. The theorem's "
+        f"The factor per layer is off its prediction by {span(100 * rates.relative_error)} %, by most at the ratio {worst}. The "
+        "theorem's "
         f"condition holds at {len(told)} of {counted(len(bounds), 'ratio')}; there the factor is at most its $1 - \\varepsilon$ in "
         f"{(told.measured <= told.predicted).sum()} of {len(told)}."
     )

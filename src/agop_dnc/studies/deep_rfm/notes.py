@@ -202,6 +202,7 @@ def _steps_sentence(rows: pd.DataFrame) -> str:
 def _nc2_sentence(nc2: pd.DataFrame, K: int, width: int) -> str:
     first, last, means = nc2.index.min(), nc2.index.max(), nc2.mean(axis=1)
     return (
-        f"NC2 of $M^{{1/2}}X$ {change(nc2.loc[first], nc2.loc[last])} at layer {last}, and its lowest mean is {short(means.min())} at layer "
+        f"NC2 of $M^{{1/2}}X$ {change(nc2.loc[first], nc2.loc[last])} at layer {last}, and its lowest mean is {short(means.min())} at "
+        "layer "
         f"{means.idxmin()}; {K} random directions in {width:,} dimensions have {short(chance(K, width).nc2_median)} (median)."
     )

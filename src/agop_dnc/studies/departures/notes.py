@@ -25,7 +25,8 @@ def found_sentences(summarised: pd.DataFrame) -> str:
         measured = rows[rows.variant != "paper"].departure.nunique()
         said = f": {listed([f'number {number}' for number in changing])}" if changing else ""
         lines.append(
-            f"- {name}: {measured} of {len(DEPARTURES)} departures were measured, and {len(changing)} of them {'changes' if len(changing) == 1 else 'change'} "
+            f"- {name}: {measured} of {len(DEPARTURES)} departures were measured, and {len(changing)} of them "
+            f"{'changes' if len(changing) == 1 else 'change'} "
             f"the paper's conclusion{said}."
         )
         lines += [f"- {name}, number {number}: {_sentence(rows[rows.departure == number])}" for number in changing]

@@ -72,7 +72,8 @@ def found_sentences(table: pd.DataFrame) -> str:
             if len(rows := own[(own.model == model[0]) & (own.iteration == model[1]) & (own.gradients == model[2])])
         ]
         lines.append(
-            f"- {title(*cast(tuple[str, float], key))}, from n = {own.n.min():,} to {own.n.max():,}: the relative error of {'; that of '.join(said)}."
+            f"- {title(*cast(tuple[str, float], key))}, from n = {own.n.min():,} to {own.n.max():,}: the relative error of "
+            f"{'; that of '.join(said)}."
         )
     return "\n".join(lines)
 

@@ -18,9 +18,11 @@ def found_sentences(table: pd.DataFrame) -> str:
     found, slope = deviations(table), slopes(table)
     falls = "falls" if slope.mean() < 0 else "rises"
     return (
-        f"- Means: of {len(found):,} means over draws the one farthest from the formula is {found.max():.2f} of its standard errors away; of as "
+        f"- Means: of {len(found):,} means over draws the one farthest from the formula is {found.max():.2f} of its standard errors "
+        "away; of as "
         f"many independent normal numbers the farthest is {_farthest_of(len(found)):.2f} standard deviations away (median).\n"
-        f"- Variance: it {falls} with the width as $D$ to the power {estimate(slope, thousandths)}, common to all angles; order $1/D$ is a "
+        f"- Variance: it {falls} with the width as $D$ to the power {estimate(slope, thousandths)}, common to all angles; order $1/D$ is "
+        "a "
         "power of -1."
     )
 

@@ -20,10 +20,13 @@ def found_sentences(curves: pd.DataFrame) -> str:
         first, last = ordered.first(), ordered.last()
         bound, objective = ((last[name] - 1).abs().max() for name in ("bound", "objective"))
         lines.append(
-            f"- {str(problem).replace('=', ' = ').replace(' n', ', n').replace(' μ', ', μ')}, from {counted(rows.start.nunique(), 'start')}, as "
+            f"- {str(problem).replace('=', ' = ').replace(' n', ', n').replace(' μ', ', μ')}, from "
+            f"{counted(rows.start.nunique(), 'start')}, as "
             f"shares of the predicted optimum: the objective is {span(first['objective'])} at the start, and after "
-            f"{counted(int(rows.step.max()), 'step')} off 1 by at most {short(objective)}; the certified upper bound is {span(first['bound'])} and "
-            f"then off 1 by at most {short(bound)}. The distance to $k^*$, relative to its norm, is {span(first['distance'])} and then at most "
+            f"{counted(int(rows.step.max()), 'step')} off 1 by at most {short(objective)}; the certified upper bound is "
+            f"{span(first['bound'])} and "
+            f"then off 1 by at most {short(bound)}. The distance to $k^*$, relative to its norm, is {span(first['distance'])} and then "
+            "at most "
             f"{short(last['distance'].max())}."
         )
     return "\n".join(lines)

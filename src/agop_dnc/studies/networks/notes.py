@@ -188,7 +188,8 @@ def _nfa_sentence(training: pd.DataFrame, nfa: pd.DataFrame) -> str:
     before, after = excess.loc[0], excess.loc[last]
     return (
         f"the correlation of $W^\\top W$ with $\\mathrm{{AGOP}}^{{1/2}}$, mean over layers, "
-        f"{change(by_seed['sqrt_agop', 0], by_seed['sqrt_agop', last], thousandths)} in training. With $W$ kept and the rest of the AGOP rotated at "
+        f"{change(by_seed['sqrt_agop', 0], by_seed['sqrt_agop', last], thousandths)} in training. With $W$ kept and the rest of the AGOP "
+        "rotated at "
         f"random it is {estimate(by_seed['sqrt_agop_null', last], thousandths)} after training, so that the excess is "
         f"{estimate(after, thousandths)}; untrained, the excess is {estimate(before, thousandths)}. {_accuracy_sentence(training)}"
     )
@@ -214,7 +215,8 @@ def _truncation_sentence(whole: pd.DataFrame, truncated: pd.DataFrame, K: int) -
     enough = next((rank for rank in ranks if rank >= K), ranks[-1])
     kept = sorted({1, enough} & {*ranks})
     ratios = [
-        f"{span(means['nc1', 'right', rank] / full)} times its full value with {rank} singular {'direction' if rank == 1 else 'directions'}"
+        f"{span(means['nc1', 'right', rank] / full)} times its full value with {rank} singular "
+        f"{'direction' if rank == 1 else 'directions'}"
         for rank in kept
     ]
     nearest = [percent(means["nearest_mean_accuracy", "right", rank]) for rank in kept]
@@ -224,7 +226,8 @@ def _truncation_sentence(whole: pd.DataFrame, truncated: pd.DataFrame, K: int) -
         for root, component in (("2", "agop_root"), ("4", "agop_fourth_root"))
     ]
     return (
-        f"over the layers, NC1 of $SV^\\top\\Phi$ is {listed(ratios)} kept (there are {K} classes). Then {listed(nearest)} of the points are "
+        f"over the layers, NC1 of $SV^\\top\\Phi$ is {listed(ratios)} kept (there are {K} classes). Then {listed(nearest)} of the points "
+        "are "
         f"nearest to their own class's mean, and {everything} with all directions. {listed(roots)} that of $SV^\\top\\Phi$."
     )
 

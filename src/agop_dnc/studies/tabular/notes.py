@@ -104,7 +104,8 @@ def found_sentences(table: pd.DataFrame) -> str:
     """
     rows = against_laplace(table)
     said = [
-        f"{row['difference']:+z.2f} points{_interval_of(table, protocol)} with M {_LEARNED[protocol]} (better in {row['RFM better']}, equal in "
+        f"{row['difference']:+z.2f} points{_interval_of(table, protocol)} with M {_LEARNED[protocol]} (better in {row['RFM better']}, "
+        "equal in "
         f"{row['equal']}, worse in {row['Laplace better']})"
         for protocol, (_, row) in zip(PROTOCOLS, rows.iterrows(), strict=True)
     ]
@@ -121,7 +122,8 @@ def found_sentences(table: pd.DataFrame) -> str:
         else "every other rank differs from RFM's by more"
     )
     return (
-        f"- Set by set: over {len(accuracy)} sets the mean accuracy of RFM less that of the Laplace kernel is {'; '.join(said)}. All tuned "
+        f"- Set by set: over {len(accuracy)} sets the mean accuracy of RFM less that of the Laplace kernel is {'; '.join(said)}. All "
+        "tuned "
         f"within folds, the means are {100 * accuracy.rfm.mean():.2f} % and {100 * accuracy.laplace.mean():.2f} %.\n"
         f"- Mean ranks, the best first: {listed(order)}. The critical difference is {difference:.2f}; {apart}."
     )

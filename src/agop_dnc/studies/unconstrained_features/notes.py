@@ -57,11 +57,13 @@ def descent_found(curves: pd.DataFrame, predictions: pd.DataFrame) -> str:
         ]
         optimum = rows.predicted.iloc[0]
         ways = [
-            f"by {str(quantity).removeprefix('loss of ')} in {listed([_reached(part) for _, part in group.groupby('setting', sort=False)])}"
+            f"by {str(quantity).removeprefix('loss of ')} in "
+            f"{listed([_reached(part) for _, part in group.groupby('setting', sort=False)])}"
             for quantity, group in rows.groupby("quantity", sort=False)
         ]
         lines.append(
-            f"- {layers} layers: the predicted optimum, {short(optimum)}, is reached within a relative {AT_OPTIMUM:g} {'; '.join(ways)}. The "
+            f"- {layers} layers: the predicted optimum, {short(optimum)}, is reached within a relative {AT_OPTIMUM:g} {'; '.join(ways)}. "
+            "The "
             f"lowest loss of all is {_against(rows.measured.min(), optimum)} it. {_collapse_sentence(own)}"
         )
     return "\n".join(lines)
@@ -110,7 +112,8 @@ def threshold_found(curves: pd.DataFrame) -> str:
         share = row["random starts that reach a collapsed optimum"]
         reached = f" Where the optimum is collapsed, {short(100 * share)} % of the random starts reach it."
         lines.append(
-            f"- {layers} layers: the best solution found is {listed(ends)}, as predicted at {row['collapsed or not as predicted']}; its loss is "
+            f"- {layers} layers: the best solution found is {listed(ends)}, as predicted at {row['collapsed or not as predicted']}; its "
+            "loss is "
             f"off the predicted one by at most a relative {short(row['largest relative error of the lowest loss'])}."
             f"{'' if math.isnan(share) else reached}"
         )
@@ -144,7 +147,8 @@ def network_found(predictions: pd.DataFrame, titles: Mapping[str, str]) -> str:
         ]
         dnc1 = rows[(rows.end == "end to end") & (rows.quantity == "dnc1")].groupby("layer").measured.mean()
         lines.append(
-            f"- {titles[str(data)]}: the loss less the predicted optimum, {short(optimum)}, is in percent of it {listed(said)}. After training "
+            f"- {titles[str(data)]}: the loss less the predicted optimum, {short(optimum)}, is in percent of it {listed(said)}. After "
+            "training "
             f"DNC1 is {short(dnc1.iloc[0])} at the backbone's output and {span(dnc1.iloc[1:])} at the inputs of the later layers."
         )
     return "\n".join(lines)
@@ -168,7 +172,8 @@ def ranks_found(predictions: pd.DataFrame) -> str:
         ]
         shown = " ".join(str(int(rank)) for rank in ranks.sort_values("layer").measured)
         lines.append(
-            f"- {name}: the better of collapse and all zeros has a loss of {short(best.predicted)}. Seeds that end below it by more than a relative {BELOW:g}: "
+            f"- {name}: the better of collapse and all zeros has a loss of {short(best.predicted)}. Seeds that end below it by more than "
+            f"a relative {BELOW:g}: "
             f"{listed(below)}. The lowest loss is {short(best.measured)}, {_against(best.measured, best.predicted)} it; the ranks of the "
             f"layers' inputs are {shown} there, first to last, and {int(ranks.predicted.iloc[0])} throughout under collapse."
         )
