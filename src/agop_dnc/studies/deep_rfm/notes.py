@@ -139,15 +139,23 @@ def gram_found(
     for (name, matrices), labels, width in zip(rows, labels_of, widths, strict=True):
         own = summary[summary.panel == name].set_index("layer")
         first, last, K = own.index.min(), own.index.max(), len(np.unique(labels))
-        within, between = (change([own[kind][first]], [own[kind][last]]) for kind in ("within", "between"))
+        within, between = (_course(own[kind]) for kind in ("within", "between"))
+        where = f"from layer {first} to {last}" if first < last else f"at layer {last}"
         farthest = _farthest_pair(matrices[last], labels)
         lines.append(
-            f"- {name}: from layer {first} to {last} the mean cosine within classes {within} (1 under collapse) and between classes "
+            f"- {name}: {where} the mean cosine within classes {within} (1 under collapse) and between classes "
             f"{between} ({short(-1 / (K - 1))} under collapse). At layer {last} the two classes that are farthest from that have a mean "
             f"cosine of {short(farthest)}, {short(abs(farthest + 1 / (K - 1)))} away; of {K} random directions in {width:,} dimensions "
             f"the farthest two are {short(chance(K, width).between)} away."
         )
     return "\n".join(lines)
+
+
+def _course(cosines: pd.Series) -> str:
+    """Return how a mean cosine goes from the first layer to the last, or what it is at the only one."""
+    if len(cosines) == 1:
+        return f"is {short(cosines.iloc[0])}"
+    return change(cosines.iloc[:1], cosines.iloc[-1:])
 
 
 def _farthest_pair(matrix: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> float:

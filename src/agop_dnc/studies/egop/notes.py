@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from ..sentences import change, estimate, thousandths
+from ..sentences import change, counted, estimate, thousandths
 from .titles import title
 
 METRICS = {
@@ -27,7 +27,7 @@ def model_title(model: str, iteration: int, gradients: str) -> str:
     """Return a model of egop.csv as readers know it."""
     if model == "target":
         return "the target's own gradients"
-    name = "Laplace kernel" if model == "laplace" else f"RFM, {iteration} updates"
+    name = "Laplace kernel" if model == "laplace" else f"RFM, {counted(iteration, 'update')}"
     return f"{name}, centred" if gradients == "centred" else name
 
 
@@ -82,7 +82,7 @@ def _sentence(name: str, rows: pd.DataFrame) -> str:
     """Return how the relative error goes with n, and the cosine similarity at the largest n."""
     errors = rows[rows.metric == "relative_error"].pivot(index="n", columns="seed", values="value").sort_index()
     cosine = rows[(rows.metric == "cosine") & (rows.n == rows.n.max())].value
-    text = f"{name} {change(errors.iloc[0], errors.iloc[-1])}"
+    text = f"{'the ' if name.startswith('Laplace') else ''}{name} {change(errors.iloc[0], errors.iloc[-1])}"
     if len(errors) > 1:
         slopes = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)[0]
         text += f", as $n$ to the power {estimate(slopes)}"

@@ -17,6 +17,14 @@ MODELS = {
     "laplace_true": "Laplace kernel, true directions",
 }
 
+_WORDS = {
+    "laplace": "the Laplace kernel",
+    "rfm": "RFM",
+    "rfm_centred": "RFM with centred gradients",
+    "network": "the ReLU network",
+    "laplace_true": "the Laplace kernel given the true directions",
+}
+
 
 def last_iterations(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of every model's last iteration."""
@@ -82,8 +90,8 @@ def found_sentences(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         rows = last_iterations(table[(table.target == target) & (table.metric == "r2")])
         largest = rows[rows.n == rows.n.max()]
         said = [
-            f"{estimate(own.value, thousandths)} for {'the ' if not title.startswith('RFM') else ''}{title}"
-            for model, title in MODELS.items()
+            f"{estimate(own.value, thousandths)} for {words}"
+            for model, words in _WORDS.items()
             if len(own := largest[largest.model == model])
         ]
         lines.append(
