@@ -1,11 +1,13 @@
-"""Names and tables of Figure R2's notebook."""
+"""Names, tables and sentences of Figure R2's notebook."""
 
 from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
+from ..sentences import change, counted, estimate, thousandths
 from .titles import title
 
 METRICS = {
@@ -25,7 +27,7 @@ def model_title(model: str, iteration: int, gradients: str) -> str:
     """Return a model of egop.csv as readers know it."""
     if model == "target":
         return "the target's own gradients"
-    name = "Laplace kernel" if model == "laplace" else f"RFM, {iteration} updates"
+    name = "Laplace kernel" if model == "laplace" else f"RFM, {counted(iteration, 'update')}"
     return f"{name}, centred" if gradients == "centred" else name
 
 
@@ -54,3 +56,34 @@ def rates(table: pd.DataFrame) -> pd.DataFrame:
             row[model_title(model, iteration, gradients)] = curve[first] / curve[last]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def found_sentences(table: pd.DataFrame) -> str:
+    """Return for each target how near the AGOPs come to the EGOP, next to the target's own gradients, from the numbers alone.
+
+    Args:
+        table: Rows of egop.csv.
+    """
+    lines = []
+    for key, own in table.groupby(["target", "noise"], sort=False):
+        said = [
+            _sentence(model_title(*model), rows)
+            for model in drawn_models(table)
+            if len(rows := own[(own.model == model[0]) & (own.iteration == model[1]) & (own.gradients == model[2])])
+        ]
+        lines.append(
+            f"- {title(*cast(tuple[str, float], key))}, from n = {own.n.min():,} to {own.n.max():,}: the relative error of "
+            f"{'; that of '.join(said)}."
+        )
+    return "\n".join(lines)
+
+
+def _sentence(name: str, rows: pd.DataFrame) -> str:
+    """Return how the relative error goes with n, and the cosine similarity at the largest n."""
+    errors = rows[rows.metric == "relative_error"].pivot(index="n", columns="seed", values="value").sort_index()
+    cosine = rows[(rows.metric == "cosine") & (rows.n == rows.n.max())].value
+    text = f"{'the ' if name.startswith('Laplace') else ''}{name} {change(errors.iloc[0], errors.iloc[-1])}"
+    if len(errors) > 1:
+        slopes = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)[0]
+        text += f", as $n$ to the power {estimate(slopes)}"
+    return f"{text} (cosine similarity in the end {estimate(cosine, thousandths)})"

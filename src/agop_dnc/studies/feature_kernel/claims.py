@@ -56,13 +56,28 @@ def findings(tables: Tables, context: Context) -> Findings:
         The check's id and a finding.
     """
     table = table_of(tables, "feature_kernel")
-    wide = table.pivot(index=["seed", "width", "angle"], columns="metric", values="value")
+    largest = deviations(table).groupby("seed").max()
+    yield "check-a1", Finding("", "ReLU features", {DEVIATION: by_seed(largest), SLOPE: by_seed(slopes(table))})
+
+
+def deviations(table: pd.DataFrame) -> pd.Series[Any]:
+    """Return by seed, width and angle how far the mean over draws is from the formula, in standard errors."""
+    wide = _wide(table)
     # At θ = π the two features are never on together: the product is 0, up to rounding, and has no variance.
     error = (wide.variance / wide.draws).pow(0.5).clip(lower=1e-12)
-    deviation = ((wide["mean"] - wide.expected).abs() / error).groupby("seed").max()
+    return (wide["mean"] - wide.expected).abs() / error
+
+
+def slopes(table: pd.DataFrame) -> pd.Series[Any]:
+    """Return by seed the slope of log variance against log D, common to all angles."""
+    wide = _wide(table)
     varying = wide[wide.variance > 1e-20].variance
-    slope = varying.groupby("seed").apply(_slope_against_width)
-    yield "check-a1", Finding("", "ReLU features", {DEVIATION: by_seed(deviation), SLOPE: by_seed(slope)})
+    slope: pd.Series[Any] = varying.groupby("seed").apply(_slope_against_width)
+    return slope
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    return table.pivot(index=["seed", "width", "angle"], columns="metric", values="value")
 
 
 def _slope_against_width(variance: pd.Series[Any]) -> float:

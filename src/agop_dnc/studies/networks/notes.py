@@ -10,6 +10,8 @@ import pandas as pd
 
 from ...notes import Facts, title
 from ...pipeline.tables import last_epoch, summary
+from ..sentences import change, estimate, fall, listed, percent, span, thousandths
+from .claims import LOWERS
 from .titles import TITLES
 
 # From Section 6: mean ± standard deviation over layers and seeds, at the end of training.
@@ -139,3 +141,123 @@ def truncation_summary(truncated: pd.DataFrame) -> pd.DataFrame:
     """
     wide = truncated.pivot_table(index=["metric", "component", "rank"], columns="layer", values="value", sort=False)
     return wide.rename(columns=lambda layer: f"layer {layer}").reset_index()
+
+
+def svd_found(rows: Sequence[tuple[str, pd.DataFrame]]) -> str:
+    """Return for each network how much of the fall of NC1 goes through SVᵀ at the last epoch, from the numbers alone.
+
+    Args:
+        rows: For each panel its name, and the rows of networks.csv with NC1.
+    """
+    return "\n".join(f"- {name}: {_svd_sentence(table)}" for name, table in rows)
+
+
+def _svd_sentence(table: pd.DataFrame) -> str:
+    logs = table.pivot(index=["epoch", "seed", "layer"], columns="component", values="value").apply(np.log10)
+    falls = pd.DataFrame({"right": logs.input - logs.right, "whole": logs.input - logs.output})
+    by_layer = falls.loc[table.epoch.max()].groupby("layer").mean()
+    lowering = by_layer[by_layer.whole >= LOWERS]
+    shares = lowering.right / lowering.whole
+    totals = falls.groupby(["epoch", "seed"]).sum()
+    total = totals.loc[table.epoch.max()]
+    text = f"at the last epoch {len(lowering)} of {len(by_layer)} hidden layers lower NC1 by {LOWERS:g} decades or more"
+    if len(lowering):
+        text += f", with a share of $SV^\\top$ of {span(shares)}"
+    text += (
+        f". Over all layers NC1 {fall(total.whole)}: through $SV^\\top$ it {fall(total.right)}, through the ReLU it "
+        f"{fall(total.whole - total.right)}."
+    )
+    if 0 in totals.index.get_level_values("epoch") and table.epoch.max() > 0:
+        text += f" Untrained, it {fall(totals.loc[0].whole)} over all layers."
+    return text
+
+
+def nfa_found(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
+    """Return each network's correlation of the ansatz next to its null and untrained, and what it has fitted, from the numbers alone.
+
+    Args:
+        rows: For each panel its name, and its rows of training.csv and of nfa.csv.
+    """
+    return "\n".join(f"- {name}: {_nfa_sentence(training, nfa)}" for name, training, nfa in rows)
+
+
+def _nfa_sentence(training: pd.DataFrame, nfa: pd.DataFrame) -> str:
+    by_seed = nfa.groupby(["target", "epoch", "seed"]).value.mean()
+    last = nfa.epoch.max()
+    excess = (by_seed["sqrt_agop"] - by_seed["sqrt_agop_null"]).dropna()
+    before, after = excess.loc[0], excess.loc[last]
+    return (
+        f"the correlation of $W^\\top W$ with $\\mathrm{{AGOP}}^{{1/2}}$, mean over layers, "
+        f"{change(by_seed['sqrt_agop', 0], by_seed['sqrt_agop', last], thousandths)} in training. With $W$ kept and the rest of the AGOP "
+        "rotated at "
+        f"random it is {estimate(by_seed['sqrt_agop_null', last], thousandths)} after training, so that the excess is "
+        f"{estimate(after, thousandths)}; untrained, the excess is {estimate(before, thousandths)}. {_accuracy_sentence(training)}"
+    )
+
+
+def truncation_found(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], classes: Sequence[int]) -> str:
+    """Return for each network what K singular directions do, and what one does, next to all of them, from the numbers alone.
+
+    Args:
+        rows: For each panel its name, the rows of networks.csv with NC1 at the last epoch, and the rows of truncation.csv.
+        classes: The number of classes K of each panel.
+    """
+    return "\n".join(
+        f"- {name}: {_truncation_sentence(whole, truncated, K)}"
+        for (name, whole, truncated), K in zip(rows, classes, strict=True)
+    )
+
+
+def _truncation_sentence(whole: pd.DataFrame, truncated: pd.DataFrame, K: int) -> str:
+    full = whole[whole.component == "right"].groupby("layer").value.mean()
+    means = truncated.groupby(["metric", "component", "rank", "layer"]).value.mean()
+    ranks = sorted(rank for rank in truncated["rank"].unique() if rank > 0)
+    enough = next((rank for rank in ranks if rank >= K), ranks[-1])
+    kept = sorted({1, enough} & {*ranks})
+    ratios = [
+        f"{span(means['nc1', 'right', rank] / full)} times its full value with {rank} singular "
+        f"{'direction' if rank == 1 else 'directions'}"
+        for rank in kept
+    ]
+    nearest = [percent(means["nearest_mean_accuracy", "right", rank]) for rank in kept]
+    everything = percent(_at_full_rank(means["nearest_mean_accuracy", "right"]))
+    roots = [
+        f"NC1 of $\\mathrm{{AGOP}}^{{1/{root}}}\\Phi$ is {span(_at_full_rank(means['nc1', component]) / full)} times"
+        for root, component in (("2", "agop_root"), ("4", "agop_fourth_root"))
+    ]
+    return (
+        f"over the layers, NC1 of $SV^\\top\\Phi$ is {listed(ratios)} kept (there are {K} classes). Then {listed(nearest)} of the points "
+        "are "
+        f"nearest to their own class's mean, and {everything} with all directions. {listed(roots)} that of $SV^\\top\\Phi$."
+    )
+
+
+def _at_full_rank(values: pd.Series) -> pd.Series:
+    """Return by layer the value with the largest number of directions that it was measured with; the index is (rank, layer)."""
+    return values.unstack("layer").sort_index().ffill().iloc[-1]
+
+
+def labels_found(rows: Sequence[tuple[str, pd.DataFrame]], trainings: Sequence[pd.DataFrame]) -> str:
+    """Return for each set of labels how NC1 to NC4 go in training, and what is fitted at its end, from the numbers alone.
+
+    Args:
+        rows: For each curve its name and a table of :func:`last_layer`.
+        trainings: The rows of training.csv of each.
+    """
+    lines = []
+    for (name, table), training in zip(rows, trainings, strict=True):
+        ends = table.groupby(["metric", "epoch"]).value
+        first, last = table.epoch.min(), table.epoch.max()
+        said = [
+            f"{label} {change(ends.get_group((metric, first)), ends.get_group((metric, last)))}"
+            for metric, label in (("nc1_pinv", "NC1"), ("nc2_normalised", "NC2"), ("nc3", "NC3"))
+        ]
+        shares = [ends.get_group(("nc4", epoch)).mean() for epoch in (first, last)]
+        said.append(f"NC4 {change(shares[:1], shares[1:])}")
+        lines.append(f"- {name}: from epoch {first} to {last} {listed(said)}. {_accuracy_sentence(training)}")
+    return "\n".join(lines)
+
+
+def _accuracy_sentence(training: pd.DataFrame) -> str:
+    accuracy = last_epoch(training[training.metric == "train_accuracy"]).value
+    return f"Training accuracy at the end: {thousandths(accuracy.mean())} (lowest seed {thousandths(accuracy.min())})."

@@ -1,9 +1,12 @@
-"""The tables of Figure R1's notebook."""
+"""The tables and sentences of Figure R1's notebook."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from ..sentences import estimate, listed, thousandths
 from .claims import POINTS, PUBLISHED
 
 MODELS = {
@@ -12,6 +15,14 @@ MODELS = {
     "rfm_centred": "RFM, centred",
     "network": "ReLU network",
     "laplace_true": "Laplace kernel, true directions",
+}
+
+_WORDS = {
+    "laplace": "the Laplace kernel",
+    "rfm": "RFM",
+    "rfm_centred": "RFM with centred gradients",
+    "network": "the ReLU network",
+    "laplace_true": "the Laplace kernel given the true directions",
 }
 
 
@@ -65,3 +76,25 @@ def points_saved(table: pd.DataFrame, target: str, share: float = 0.5) -> str:
             f"{MODELS[model]} from n = {enough[0]:,} on" if len(enough) else f"{MODELS[model]} for no n of this run"
         )
     return f"{share:.0%} of the variance is explained by: " + "; ".join(said) + "."
+
+
+def found_sentences(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """Return for each target the test R² of all models at the largest n, and from how many points on half is explained.
+
+    Args:
+        table: Rows of polynomials.csv.
+        titles: The targets' names for readers.
+    """
+    lines = []
+    for target, name in titles.items():
+        rows = last_iterations(table[(table.target == target) & (table.metric == "r2")])
+        largest = rows[rows.n == rows.n.max()]
+        said = [
+            f"{estimate(own.value, thousandths)} for {words}"
+            for model, words in _WORDS.items()
+            if len(own := largest[largest.model == model])
+        ]
+        lines.append(
+            f"- {name}: at n = {rows.n.max():,} the test $R^2$ is {listed(said)}. {points_saved(table, target)}"
+        )
+    return "\n".join(lines)
