@@ -7,7 +7,8 @@ from torch import nn
 from agop_dnc.collapse.metrics import simplex_gram
 from agop_dnc.errors import UserError
 from agop_dnc.models import heads, networks, sgd
-from agop_dnc.models.objectives import DescentSettings, ObjectiveSettings, descend, noisy_labels, targets_of
+from agop_dnc.models.objectives import descend, noisy_labels, targets_of
+from agop_dnc.models.settings import DescentSettings, ObjectiveSettings
 from agop_dnc.randomness import generator
 
 SHAPE = (1, 4, 4)

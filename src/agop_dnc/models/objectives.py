@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..labels import signed_one_hot
 from ..randomness import generator
-from ..settings import Settings, with_default
-from .settings import BatchSettings, OptimiserSettings
+from .settings import DescentSettings, LossName, ObjectiveSettings
 from .sgd import SQUARED_ERROR, Loss, Velocity, stepper
 
-LossName = Literal["squared_error", "cross_entropy"]
 LOSSES: dict[LossName, Loss] = {"squared_error": SQUARED_ERROR, "cross_entropy": nn.functional.cross_entropy}
-
-
-class ObjectiveSettings(Settings):
-    """What a network is trained for."""
-
-    loss: LossName = Field(
-        "squared_error",
-        description="`squared_error`: the mean square against ±1 targets, as in the paper; `cross_entropy`: of the softmax of the outputs.",
-    )
-    weight_decay: float = Field(0.0, ge=0, description="λ of (λ/2)‖θ‖², added to the loss for all trained parameters.")
-
-
-class DescentSettings(OptimiserSettings):
-    """How long and how fast a network is trained, without snapshots."""
-
-    batch_size: int = with_default(BatchSettings, "batch_size", 64)
 
 
 def descend(
@@ -74,7 +54,7 @@ def descend(
         velocity.settle()
         if not math.isfinite(float(total)):
             raise UserError(
-                f"training diverged in epoch {epoch} with learning rate {settings.learning_rate} ({objective.loss}); lower the learning rate"
+                f"training on the {objective.loss.replace('_', ' ')} diverged in epoch {epoch} with learning rate {settings.learning_rate}; lower it"
             )
         yield float(total) / len(x)
 
