@@ -69,7 +69,8 @@ class FeatureScores:
         return -torch.stack([torch.linalg.vector_norm(X - mean, dim=1) for mean in self._means]).amin(0)
 
     def _subspace(self, X: Tensor) -> Tensor:
-        return (_normalised(X - self._centre) @ self._basis).square().sum(1)
+        shares: Tensor = (_normalised(X - self._centre) @ self._basis).square().sum(1)
+        return shares
 
     def _mahalanobis(self, X: Tensor) -> Tensor:
         L = self._cholesky()
@@ -77,7 +78,8 @@ class FeatureScores:
         return -torch.stack([(points - mean).square().sum(1) for mean in means]).amin(0)
 
     def _neighbours(self, X: Tensor) -> Tensor:
-        return -torch.cdist(_normalised(X), self._unit).kthvalue(self._k, dim=1).values
+        distances: Tensor = torch.cdist(_normalised(X), self._unit).kthvalue(self._k, dim=1).values
+        return -distances
 
     def _cholesky(self) -> Tensor:
         if self._factor is None:

@@ -32,6 +32,8 @@ NAMES = (
     "widths",
     "generalisation",
     "scales",
+    "uses",
+    "other_training",
     "verdicts",
 )
 

@@ -116,9 +116,8 @@ def _at_last_layer(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(table: pd.DataFrame, keys: list[str]) -> Iterator[Finding]:
-    for key, rows in table.groupby(keys, sort=False):
-        dataset, loss, dimension = (key[0], key[1], int(key[2]))
-        name = readout_title(str(loss), dimension)
+    for (dataset, loss, dimension), rows in table.groupby(keys, sort=False):
+        name = readout_title(str(loss), str(dimension))
         # A simplex that lets its network not fit is a cost; a learned readout that does not fit is no standard.
         fitted = rows[(rows.metric == "train_accuracy") & (rows.readout == "learned")].value.min()
         if not fitted >= FITTED:

@@ -37,7 +37,7 @@ def model_title(model: str) -> str:
     return MODELS[model]
 
 
-def readout_title(loss: str, dimension: int) -> str:
+def readout_title(loss: str, dimension: int | str) -> str:
     """Return the name of a network of the comparison of readouts.
 
     >>> readout_title("squared_error", 9)
