@@ -35,7 +35,7 @@ def scored_caption(facts_of: Mapping[str, Facts], scoring: Mapping[str, Any], se
     return (
         f"{'. '.join(runs)}, of which {scoring['held_out']} are held out, others for each seed. {_counted(len(seeds), 'seed')}. "
         "Filled: scores of the simplex of class means; hollow: the others, of features or of outputs. Left, means over kinds of points and "
-        f"seeds, layer 0 being the points themselves. Right, means{_intervals(seeds)}. Dotted: chance."
+        f"seeds, layer 0 being the points themselves. Right, means over seeds{_intervals(seeds)}. Dotted: chance."
     )
 
 
@@ -46,14 +46,15 @@ def compared_caption(facts_of: Mapping[str, Facts], settings: Mapping[str, Any],
         for dataset, fact in facts_of.items()
     ]
     return (
-        f"{'. '.join(runs)}. MLP with {_counted(settings['hidden_layers'], 'hidden layer')} of {settings['width']} and a linear layer of d features; "
+        f"{'. '.join(runs)}. MLP with {_counted(settings['hidden_layers'], 'hidden layer')} of {settings['width']} and a linear layer of d "
+        "features; "
         f"{settings['epochs']} epochs, learning rate {settings['learning_rate']:g}, momentum {settings['momentum']:g}, batches of "
-        f"{settings['batch_size']}. {_counted(len(seeds), 'seed')}: small points; larger ones are means{_intervals(seeds)}."
+        f"{settings['batch_size']}. {_counted(len(seeds), 'seed')}: small points; larger ones are means{_intervals(seeds, ', on the left')}."
     )
 
 
-def _intervals(seeds: Sequence[int]) -> str:
-    return ", on the left with 95 % intervals" if len(seeds) >= LEAST_SEEDS else ""
+def _intervals(seeds: Sequence[int], where: str = "") -> str:
+    return f"{where} with 95 % intervals" if len(seeds) >= LEAST_SEEDS else ""
 
 
 def _counted(number: int, word: str) -> str:
@@ -95,15 +96,15 @@ def separation_sentences(table: pd.DataFrame) -> str:
         rows = table[(table.dataset == dataset) & (table.model == model)]
         aurocs = last_layers(rows[rows.metric == "auroc"]).groupby("score").value.mean()
         best = str(aurocs.idxmax())
-        simplex = str(aurocs.loc[list(SIMPLEX_SCORES)].idxmax())
+        simplex = str(aurocs.reindex(SIMPLEX_SCORES).idxmax())
         difference = auroc_differences(rows)
         worst = difference.mean().idxmin()
         collapse = rows[rows.metric == "nc1"].groupby("layer").value.mean()
         last = difference.mean(axis=1)
         lines.append(
-            f"- {name}: NC1 goes from {short(collapse.iloc[0])} (the points) to {short(collapse.iloc[-1])} in the last layer, where the angle to "
-            f"the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of {short(aurocs['softmax'])}, mean "
-            f"over kinds; the difference is {interval_text(last)}{_direction(last)}, smallest for {points_title(str(worst))} "
+            f"- {name}: NC1 goes from {short(collapse.iloc[0])} (the points) to {short(collapse.iloc[-1])} in the last layer, where the angle "
+            f"to the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of "
+            f"{short(aurocs['softmax'])}, mean over kinds; the difference is {interval_text(last)}{_direction(last)}, smallest for {points_title(str(worst))} "
             f"({short(float(difference.mean().min()))}). The best of the simplex's scores is the {SCORES[simplex]} "
             f"({short(aurocs[simplex])}), the best of all the {SCORES[best]} ({short(aurocs[best])})."
         )
@@ -150,8 +151,8 @@ def readout_sentences(table: pd.DataFrame) -> str:
             difference = accuracy_differences(rows)
             counts = {readout: int(means["parameters", readout]) for readout in ("learned", "fixed")}
             lines.append(
-                f"- {name}, d = {d}: with the fixed simplex the test accuracy is {short(means['test_accuracy', 'fixed'])}, with the learned "
-                f"readout {short(means['test_accuracy', 'learned'])}; the difference is {interval_text(difference)}"
+                f"- {name}, d = {d}: with the fixed simplex the test accuracy is {short(means['test_accuracy', 'fixed'])}, with the "
+                f"learned readout {short(means['test_accuracy', 'learned'])}; the difference is {interval_text(difference)}"
                 f"{_direction(difference, ('the simplex is better', 'the learned one is better'))}. NC1 is "
                 f"{short(means['nc1', 'fixed'])} and {short(means['nc1', 'learned'])}, NC2 {short(means['nc2', 'fixed'])} and "
                 f"{short(means['nc2', 'learned'])}. It trains {counts['fixed']:,} parameters instead of {counts['learned']:,}."
