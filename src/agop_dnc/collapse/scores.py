@@ -78,8 +78,9 @@ class FeatureScores:
         return -torch.stack([(points - mean).square().sum(1) for mean in means]).amin(0)
 
     def _neighbours(self, X: Tensor) -> Tensor:
-        distances: Tensor = torch.cdist(_normalised(X), self._unit).kthvalue(self._k, dim=1).values
-        return -distances
+        # kthvalue has no deterministic implementation on a GPU.
+        nearest = torch.cdist(_normalised(X), self._unit).topk(self._k, dim=1, largest=False).values
+        return -nearest.amax(1)
 
     def _cholesky(self) -> Tensor:
         if self._factor is None:
