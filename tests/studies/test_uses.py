@@ -101,8 +101,8 @@ def test_use_2_is_the_paired_difference_by_loss_and_dimension():
     table = pd.concat([compared(0.01), compared(-0.05, dimension=10).assign(loss="cross_entropy")])
     found, evidence = judging.evaluate([claims.SOURCE], {"readouts": table}, Context({}))
     verdicts = {row["model"]: row["verdict"] for row in found if row["claim"] == "use-2"}
-    assert verdicts == {"MLP, squared error, d = 9": REPRODUCED, "MLP, cross-entropy, d = 10": NOT_REPRODUCED}
-    np.testing.assert_allclose([e["value"] for e in evidence if e["model"].endswith("d = 9")], [0.009, 0.01, 0.011])
+    assert verdicts == {"MLP, squared error, d=9": REPRODUCED, "MLP, cross-entropy, d=10": NOT_REPRODUCED}
+    np.testing.assert_allclose([e["value"] for e in evidence if e["model"].endswith("d=9")], [0.009, 0.01, 0.011])
 
 
 def test_networks_that_have_not_fitted_are_not_judged():

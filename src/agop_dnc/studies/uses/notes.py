@@ -96,6 +96,7 @@ def separation_sentences(table: pd.DataFrame) -> str:
         rows = table[(table.dataset == dataset) & (table.model == model)]
         aurocs = last_layers(rows[rows.metric == "auroc"]).groupby("score").value.mean()
         best = str(aurocs.idxmax())
+        own = rows[(rows.metric == "auroc") & (rows.layer == 0)].groupby("score").value.mean()
         simplex = str(aurocs.reindex(SIMPLEX_SCORES).idxmax())
         difference = auroc_differences(rows)
         worst = difference.mean().idxmin()
@@ -106,9 +107,16 @@ def separation_sentences(table: pd.DataFrame) -> str:
             f"to the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of "
             f"{short(aurocs['softmax'])}, mean over kinds; the difference is {interval_text(last)}{_direction(last)}, smallest for {points_title(str(worst))} "
             f"({short(float(difference.mean().min()))}). The best of the simplex's scores is the {SCORES[simplex]} "
-            f"({short(aurocs[simplex])}), the best of all the {SCORES[best]} ({short(aurocs[best])})."
+            f"({short(aurocs[simplex])}), the best of all the {SCORES[best]} ({short(aurocs[best])}){_at_points(own)}."
         )
     return "\n".join(lines)
+
+
+def _at_points(own: pd.Series) -> str:
+    """Return which score is best at the points themselves (layer 0), if they were scored."""
+    if not len(own):
+        return ""
+    return f"; at the points themselves, before any layer, it is the {SCORES[str(own.idxmax())]} ({short(float(own.max()))})"
 
 
 def _direction(values: pd.Series, words: tuple[str, str] = ("the angle is better", "the softmax is better")) -> str:

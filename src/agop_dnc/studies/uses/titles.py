@@ -41,9 +41,9 @@ def readout_title(loss: str, dimension: int | str) -> str:
     """Return the name of a network of the comparison of readouts.
 
     >>> readout_title("squared_error", 9)
-    'MLP, squared error, d = 9'
+    'MLP, squared error, d=9'
     """
-    return f"MLP, {LOSSES[loss]}, d = {dimension}"
+    return f"MLP, {LOSSES[loss]}, d={dimension}"
 
 
 def points_title(points: str) -> str:
