@@ -4,6 +4,7 @@ Both readouts of a pair are timed in turns, so that what else the machine does s
 """
 
 import argparse
+from collections.abc import Callable
 
 import torch
 from machine import seconds
@@ -15,14 +16,14 @@ from agop_dnc.models.sgd import SQUARED_ERROR, Velocity, autograd_step
 CLASSES, BATCH, STEPS = 10, 64, 50
 
 
-def steps(width: int, d: int, fixed: bool):
+def steps(width: int, d: int, fixed: bool) -> Callable[[], None]:
     """Return a function that makes some steps of an MLP with three hidden layers on images of 28×28 pixels."""
     network = with_features(build("mlp", (1, 28, 28), CLASSES, hidden_layers=3, width=width), d, 0)
     network = with_fixed_simplex(network, 0) if fixed else network
     x, y = torch.randn(BATCH, 1, 28, 28), torch.randn(BATCH, CLASSES)
     velocity = Velocity(network, 0.9)
 
-    def run():
+    def run() -> None:
         for _ in range(STEPS):
             velocity.decay()
             autograd_step(network, velocity, x, y, 1e-3, SQUARED_ERROR)

@@ -49,7 +49,8 @@ def compared_caption(facts_of: Mapping[str, Facts], settings: Mapping[str, Any],
         f"{'. '.join(runs)}. MLP with {_counted(settings['hidden_layers'], 'hidden layer')} of {settings['width']} and a linear layer of d "
         "features; "
         f"{settings['epochs']} epochs, learning rate {settings['learning_rate']:g}, momentum {settings['momentum']:g}, batches of "
-        f"{settings['batch_size']}. {_counted(len(seeds), 'seed')}: small points; larger ones are means{_intervals(seeds, ', on the left')}."
+        f"{settings['batch_size']}. {_counted(len(seeds), 'seed')}: small points; larger ones are means"
+        f"{_intervals(seeds, ', on the left')}."
     )
 
 
@@ -103,10 +104,10 @@ def separation_sentences(table: pd.DataFrame) -> str:
         collapse = rows[rows.metric == "nc1"].groupby("layer").value.mean()
         last = difference.mean(axis=1)
         lines.append(
-            f"- {name}: NC1 goes from {short(collapse.iloc[0])} (the points) to {short(collapse.iloc[-1])} in the last layer, where the angle "
-            f"to the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of "
-            f"{short(aurocs['softmax'])}, mean over kinds; the difference is {interval_text(last)}{_direction(last)}, smallest for {points_title(str(worst))} "
-            f"({short(float(difference.mean().min()))}). The best of the simplex's scores is the {SCORES[simplex]} "
+            f"- {name}: NC1 goes from {short(collapse.iloc[0])} (the points) to {short(collapse.iloc[-1])} in the last layer, where the "
+            f"angle to the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of "
+            f"{short(aurocs['softmax'])}, mean over kinds; the difference is {interval_text(last)}{_direction(last)}, "
+            f"smallest for {points_title(str(worst))} ({short(float(difference.mean().min()))}). The best of the simplex's scores is the {SCORES[simplex]} "
             f"({short(aurocs[simplex])}), the best of all the {SCORES[best]} ({short(aurocs[best])}){_at_points(own)}."
         )
     return "\n".join(lines)
