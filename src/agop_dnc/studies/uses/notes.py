@@ -107,7 +107,8 @@ def separation_sentences(table: pd.DataFrame) -> str:
             f"- {name}: NC1 goes from {short(collapse.iloc[0])} (the points) to {short(collapse.iloc[-1])} in the last layer, where the "
             f"angle to the nearest vertex has an AUROC of {short(aurocs['angle'])} and the maximum softmax probability of "
             f"{short(aurocs['softmax'])}, mean over kinds; the difference is {interval_text(last)}{_direction(last)}, "
-            f"smallest for {points_title(str(worst))} ({short(float(difference.mean().min()))}). The best of the simplex's scores is the {SCORES[simplex]} "
+            f"smallest for {points_title(str(worst))} ({short(float(difference.mean().min()))}). "
+            f"The best of the simplex's scores is the {SCORES[simplex]} "
             f"({short(aurocs[simplex])}), the best of all the {SCORES[best]} ({short(aurocs[best])}){_at_points(own)}."
         )
     return "\n".join(lines)
