@@ -79,6 +79,15 @@ def band(axis: Axes, x: Any, mean: Any, std: Any, label: str, colour: str, marke
     sns.despine(ax=axis)
 
 
+def plain_if_narrow(axis: Axes) -> None:
+    """Write plain numbers on a log scale of hardly a decade, where powers of ten would be too far apart."""
+    low, high = axis.get_ylim()
+    if axis.get_yscale() == "log" and high / low < 10:
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 6)))
+        axis.yaxis.set_minor_formatter(ScalarFormatter())
+        axis.yaxis.set_major_formatter(ScalarFormatter())
+
+
 def save(figure: Figure, *paths: str | Path) -> None:
     """Write a figure to each path, in the format of its suffix, and close it.
 

@@ -103,3 +103,26 @@ class TrainingSettings(OptimiserSettings, BatchSettings):
         [0, 10, 20, 25]
         """
         return sorted({*range(0, self.epochs + 1, self.measure_every), self.epochs})
+
+
+LossName = Literal["squared_error", "cross_entropy"]
+
+
+class ObjectiveSettings(Settings):
+    """What a network is trained for."""
+
+    loss: LossName = Field(
+        "squared_error",
+        description="`squared_error`: the mean square against ±1 targets, as in the paper; `cross_entropy`: of the outputs' softmax.",
+    )
+    weight_decay: float = Field(0.0, ge=0, description="λ of (λ/2)‖θ‖², added to the loss for all trained parameters.")
+
+
+class DescentSettings(OptimiserSettings):
+    """How long and how fast a network is trained, without snapshots."""
+
+    batch_size: int = with_default(BatchSettings, "batch_size", 64)
+
+
+class MlpSettings(HeadSettings, InitialisationSettings, DescentSettings):
+    """A multilayer perceptron, and how it is trained without snapshots."""

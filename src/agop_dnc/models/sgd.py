@@ -1,8 +1,9 @@
-"""Take one step of stochastic gradient descent on the squared error; on a GPU, record it and launch it as a whole."""
+"""Take one step of stochastic gradient descent on the squared error or another loss; on a GPU, record it and launch it as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +12,20 @@ from .networks import Network
 
 # Takes the indices of a batch's points, makes a step, and returns the loss before it.
 Step = Callable[[Tensor], Tensor]
+# Takes outputs and targets (batch×K), and returns a scalar.
+Loss = Callable[[Tensor, Tensor], Tensor]
+SQUARED_ERROR: Loss = nn.functional.mse_loss
 
 
 class Velocity:
-    """SGD's velocities v ← momentum·v + gradient, one per parameter, stored as scale·tensors (no tensors without momentum).
+    """SGD's velocities v ← momentum·v + gradient, one per trained parameter, stored as scale·tensors (no tensors without momentum).
 
     On a CPU the decay only changes the scale: multiplying all tensors as well would cost a tenth of the MLP's step. On a GPU a
     recorded step has its numbers fixed, so there the tensors decay and the scale stays 1.
     """
 
     def __init__(self, network: nn.Module, momentum: float) -> None:
-        self.tensors = [torch.zeros_like(parameter) for parameter in network.parameters()] if momentum else []
+        self.tensors = [torch.zeros_like(parameter) for parameter in trained(network)] if momentum else []
         self.scale = 1.0
         self._momentum = momentum
         self._lazy = all(tensor.device.type == "cpu" for tensor in self.tensors)
@@ -45,10 +49,22 @@ class Velocity:
         self.scale = 1.0
 
 
+def trained(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that training changes: all but those that are fixed (`requires_grad` is false)."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
 def stepper(
-    network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, learning_rate: float, batch_size: int
+    network: nn.Module,
+    velocity: Velocity,
+    x: Tensor,
+    y: Tensor,
+    learning_rate: float,
+    batch_size: int,
+    loss: Loss = SQUARED_ERROR,
+    weight_decay: float = 0.0,
 ) -> Step:
-    """Return a step of SGD on the mean square over batch and outputs, as a function of the batch's indices into x and y.
+    """Return a step of SGD on the mean loss of a batch, as a function of the batch's indices into x and y.
 
     On a GPU the step for a full batch is recorded as a CUDA graph and computes the same: one launch replaces the operations' own
     launches, which take longer than a batch of 128 does.
@@ -60,11 +76,14 @@ def stepper(
         y: Targets, shape (N, K).
         learning_rate: The step size.
         batch_size: Points in a full batch.
+        loss: What is minimised; the mean square over batch and outputs if not given.
+        weight_decay: λ of (λ/2)‖θ‖², which is added to the loss for all trained parameters θ.
 
     Returns:
         A function that takes indices, shape (batch,), makes the step and returns the loss before it.
     """
-    make = linear_stack_step if _is_linear_stack(network) else autograd_step
+    written_out = loss is SQUARED_ERROR and not weight_decay and _is_linear_stack(network)
+    make = linear_stack_step if written_out else partial(autograd_step, loss=loss, weight_decay=weight_decay)
 
     def step(batch: Tensor) -> Tensor:
         velocity.decay()
@@ -115,28 +134,40 @@ def recorded(step: Step, example: Tensor, state: Sequence[Tensor]) -> Step:
     return replay
 
 
-def autograd_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tensor, learning_rate: float) -> Tensor:
+def autograd_step(
+    network: nn.Module,
+    velocity: Velocity,
+    x: Tensor,
+    y: Tensor,
+    learning_rate: float,
+    loss: Loss = SQUARED_ERROR,
+    weight_decay: float = 0.0,
+) -> Tensor:
     """Make one step of SGD with autograd, after the velocity has decayed.
 
     Args:
-        network: The network, whose parameters are changed.
+        network: The network, whose trained parameters are changed.
         velocity: Its velocities, already decayed.
         x: A batch of images, shape (batch, C, H, W).
         y: Targets, shape (batch, K).
         learning_rate: The step size.
+        loss: What is minimised.
+        weight_decay: λ of (λ/2)‖θ‖², which is added to the loss.
 
     Returns:
-        The loss before the step, a scalar tensor.
+        The loss before the step, without the decay's term, a scalar tensor.
     """
-    parameters: list[Tensor] = list(network.parameters())
-    loss = nn.functional.mse_loss(network(x), y)
-    gradients = list(torch.autograd.grad(loss, parameters))
+    parameters: list[Tensor] = list(trained(network))
+    value = loss(network(x), y)
+    gradients = list(torch.autograd.grad(value, parameters))
     with torch.no_grad():
+        if weight_decay:
+            torch._foreach_add_(gradients, parameters, alpha=weight_decay)
         if velocity.tensors:
             torch._foreach_add_(velocity.tensors, gradients, alpha=1 / velocity.scale)
             gradients, learning_rate = velocity.tensors, learning_rate * velocity.scale
         torch._foreach_add_(parameters, gradients, alpha=-learning_rate)
-    return loss.detach()
+    return value.detach()
 
 
 @torch.no_grad()
@@ -176,8 +207,12 @@ def linear_stack_step(network: nn.Module, velocity: Velocity, x: Tensor, y: Tens
 
 
 def _is_linear_stack(network: nn.Module) -> bool:
-    """Return whether the network is the MLP: Flatten, then linear layers without biases and ReLUs between them."""
-    return isinstance(network, Network) and isinstance(network.backbone, nn.Flatten)
+    """Return whether the network is the MLP: Flatten, then linear layers without biases and ReLUs between them, all trained."""
+    if not (isinstance(network, Network) and isinstance(network.backbone, nn.Flatten)):
+        return False
+    kinds = [type(module) for module in network.head]
+    alternate = kinds[::2] == [nn.Linear] * len(kinds[::2]) and kinds[1::2] == [nn.ReLU] * len(kinds[1::2])
+    return alternate and len(trained(network)) == len(kinds[::2]) == len(list(network.parameters()))
 
 
 def _behind_relu(gradient: Tensor, h: Tensor) -> Tensor:

@@ -171,7 +171,7 @@ def check_batches(architecture: str, n: int, batch_size: int) -> None:
 
 def _save(network: nn.Module, velocity: list[Tensor], losses: list[float], folder: Path) -> None:
     """Write the snapshot after epoch len(losses)."""
-    names = [name for name, _ in network.named_parameters()]
+    names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
     momentum = {f"{_MOMENTUM}{name}": v for name, v in zip(names, velocity, strict=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (network.state_dict() | momentum).items()}
     path = folder / f"epoch_{len(losses):06}.safetensors"
@@ -192,7 +192,8 @@ def _resume(network: nn.Module, velocity: list[Tensor], folder: Path) -> list[fl
             path.unlink()
             continue
         load_snapshot(network, path)
-        for (name, _), v in zip(network.named_parameters(), velocity, strict=False):
+        names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+        for name, v in zip(names, velocity, strict=False):
             v.copy_(tensors[f"{_MOMENTUM}{name}"])
         return losses
     return None

@@ -36,6 +36,8 @@ NAMES = (
     "sample_sizes",
     "scales",
     "phenomena",
+    "uses",
+    "other_training",
     "verdicts",
 )
 

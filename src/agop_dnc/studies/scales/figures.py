@@ -10,10 +10,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ...collapse.metrics import random_directions_nc2
-from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned
+from ...drawing import BLACK, BLUE, GREEN, ORANGE, captioned, plain_if_narrow
 
 _GREY = "0.45"
 _MARKERS = "osD^vP*X"
@@ -66,7 +66,7 @@ def scales_figure(
         lower[2].set(yscale="log", ylabel="epochs to the loss")
         for axis in (*upper, *lower):
             _scale_axis(axis, sorted(own.scale.unique()))
-            _plain_if_narrow(axis)
+            plain_if_narrow(axis)
             axis.legend(fontsize=7)
     sns.despine(figure)
     return captioned(figure, caption)
@@ -99,12 +99,3 @@ def _scale_axis(axis: Axes, scales: list[float]) -> None:
     axis.xaxis.set_major_locator(FixedLocator(scales))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda scale, _: f"{scale:g}"))
-
-
-def _plain_if_narrow(axis: Axes) -> None:
-    """Write plain numbers on a log scale of hardly a decade, where powers of ten would be too far apart."""
-    low, high = axis.get_ylim()
-    if axis.get_yscale() == "log" and high / low < 10:
-        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 4, 6)))
-        axis.yaxis.set_minor_formatter(ScalarFormatter())
-        axis.yaxis.set_major_formatter(ScalarFormatter())

@@ -1,0 +1,1 @@
+"""The study `other_training`."""
