@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test coverage wheel test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
+.PHONY: reproduce mine setup site test coverage wheel test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -93,6 +93,10 @@ docs: $(SYNCED)
 	.venv/bin/python -c "from agop_dnc.pipeline import config; from agop_dnc.studies import all; print(config.markdown(all.model()), end='')" > docs/configuration.md
 	.venv/bin/python -c "import json; from agop_dnc.studies import all; print(json.dumps(all.model().model_json_schema(), indent=1, ensure_ascii=False))" > docs/configuration.schema.json
 
+# The documentation site, site/index.html, with the tutorials executed; neither building nor reading it needs a network.
+site: $(SYNCED)
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+
 # The conda environment, from the lock; the library itself is used from the checkout.
 envs: $(SYNCED)
 	{ printf '# Made from uv.lock by `make envs`.\nname: agop-dnc\nchannels: [conda-forge]\n'; \
@@ -125,4 +129,4 @@ check-showcase: reference
 	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 -rs tests/test_showcase.py
 
 clean:
-	rm -rf .venv .uv .wheel dist
+	rm -rf .venv .uv .wheel dist site
