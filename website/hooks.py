@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw formulas as MathML, and let every table scroll by itself."""
+    """Draw formulas as MathML, let every table scroll by itself, and link every picture to itself at full size."""
     content = re.sub(
         r'<(span|div) class="arithmatex">\\[\[(](.*?)\\[\])]</\1>',
         lambda found: _formula(html.unescape(found[2]), block=found[1] == "div"),
