@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ _PROCESSOR_TIME = "import time; print(time.process_time())"
 
 
 def execute(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
-    """Execute a notebook with `folder` as its working directory; return it with its outputs, and its processor time in seconds.
+    """Execute a notebook on one thread; return it with its outputs, and its processor time in seconds.
+
+    Args:
+        source: The notebook.
+        folder: Its working directory.
 
     Raises:
         nbclient.exceptions.CellExecutionError: If a cell fails.
@@ -23,7 +28,11 @@ def execute(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
     notebook = nbformat.read(source, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(_PROCESSOR_TIME))
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", resources=resources).execute()
+    quiet = ["--log-level=ERROR"]  # of a notice on the kernel's ports
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT, kernel_name="python3", resources=resources, extra_arguments=quiet
+    )
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
     return notebook, float(notebook.cells.pop().outputs[0].text)
 
 

@@ -154,3 +154,11 @@ def test_search_finds_a_word(address, chromium):
     page.keyboard.type("glossary")
     page.locator(".md-search-result__link", has_text="Glossary").first.wait_for(timeout=20000)
     page.close()
+
+
+def test_docstrings_become_markdown():
+    pytest.importorskip("griffe", reason="mkdocstrings is not installed")
+    from website.docstrings import as_markdown
+
+    found = as_markdown("See :class:`.a.B` of M^{1/2}, `M^{1/2}`.\n\n>>> 2**2\n4\n\nEnd.")
+    assert found == "See `B` of M<sup>1/2</sup>, `M^{1/2}`.\n\n\n```pycon\n>>> 2**2\n4\n```\n\nEnd."
