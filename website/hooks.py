@@ -53,9 +53,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path, _, anchor = link.partition("#")
         if re.match(r"[a-z]+:", link) or not path:
             return found[0]
-        target = _target(os.path.normpath(source.parent / path))
+        file = os.path.normpath(source.parent / path)
+        target = _target(file)
         if target is None:
-            return f"`{text}`" if "/" in text or "." in text else text
+            return f"`{text}`" if "/" in text or "." in text else f"{text} (`{file}`)"
         relative = os.path.relpath(target, PurePosixPath(page.file.src_uri).parent)
         return f"{image}[{text}]({relative}{'#' + anchor if anchor else ''})"
 
