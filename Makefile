@@ -7,7 +7,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: reproduce mine setup test coverage wheel test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
+.PHONY: reproduce mine setup site test coverage wheel test-gpu test-faults test-slurm lint format bench docs envs verify compare reference showcase check-showcase clean
 
 reproduce: $(SYNCED)
 	.venv/bin/snakemake --cores all
@@ -45,7 +45,7 @@ wheel: $(SYNCED)
 	rm -rf dist .wheel
 	$(UV) build --quiet --wheel --out-dir dist
 	$(UV) venv --quiet --python $(PYTHON) .wheel
-	$(UV) export --quiet --locked --no-dev --no-emit-project --no-hashes | $(UV) pip install --quiet --python .wheel -r -
+	$(UV) export --quiet --locked --no-default-groups --no-emit-project --no-hashes | $(UV) pip install --quiet --python .wheel -r -
 	$(UV) pip install --quiet --python .wheel --no-deps dist/*.whl
 	cd dist && ../.wheel/bin/python -c "import importlib.util as u; assert not any(map(u.find_spec, ('snakemake', 'seaborn', 'papermill'))); \
 	  from agop_dnc import DeepRFM, __version__, measure; print('agop-dnc', __version__, 'imports by itself:', measure.__name__, DeepRFM.__name__)" && ../.wheel/bin/agop-dnc --help >/dev/null
@@ -71,19 +71,19 @@ lint: $(SYNCED)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	# Less strictly; Snakemake puts `snakemake`, whose types nobody knows, into a script's globals.
-	.venv/bin/mypy workflow/scripts benchmarks showcase --no-strict-optional --allow-untyped-defs --allow-untyped-calls --allow-any-generics \
+	.venv/bin/mypy workflow/scripts benchmarks showcase website --no-strict-optional --allow-untyped-defs --allow-untyped-calls --allow-any-generics \
 	  --disable-error-code name-defined --disable-error-code var-annotated --disable-error-code operator --disable-error-code misc \
 	  --disable-error-code arg-type --disable-error-code import-untyped --disable-error-code call-overload --disable-error-code call-arg
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/lint-imports
 	.venv/bin/snakemake --lint
-	.venv/bin/nbstripout --verify notebooks/*.ipynb
+	.venv/bin/nbstripout --verify notebooks/*.ipynb docs/tutorials/*.ipynb
 
 format: $(SYNCED)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 	.venv/bin/snakefmt Snakefile workflow
-	.venv/bin/nbstripout notebooks/*.ipynb
+	.venv/bin/nbstripout notebooks/*.ipynb docs/tutorials/*.ipynb
 
 bench: $(SYNCED)
 	.venv/bin/python benchmarks/run.py
@@ -93,11 +93,15 @@ docs: $(SYNCED)
 	.venv/bin/python -c "from agop_dnc.pipeline import config; from agop_dnc.studies import all; print(config.markdown(all.model()), end='')" > docs/configuration.md
 	.venv/bin/python -c "import json; from agop_dnc.studies import all; print(json.dumps(all.model().model_json_schema(), indent=1, ensure_ascii=False))" > docs/configuration.schema.json
 
+# The documentation site, site/index.html, with the tutorials executed; neither building nor reading it needs a network.
+site: $(SYNCED)
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+
 # The conda environment, from the lock; the library itself is used from the checkout.
 envs: $(SYNCED)
 	{ printf '# Made from uv.lock by `make envs`.\nname: agop-dnc\nchannels: [conda-forge]\n'; \
 	  printf 'dependencies:\n  - python=3.12\n  - pip\n  - pip:\n'; \
-	  $(UV) export --quiet --locked --no-dev --extra pipeline --no-hashes --no-emit-project --no-annotate --no-header \
+	  $(UV) export --quiet --locked --no-default-groups --extra pipeline --no-hashes --no-emit-project --no-annotate --no-header \
 	  | sed 's/^/      - /'; } > envs/environment.yaml
 
 # Is a finished run what its records say? `make verify`, or `make verify RUN=mine`.
@@ -125,4 +129,4 @@ check-showcase: reference
 	AGOP_DNC_RUN=. .venv/bin/pytest -n 0 -rs tests/test_showcase.py
 
 clean:
-	rm -rf .venv .uv .wheel dist
+	rm -rf .venv .uv .wheel dist site
