@@ -3,9 +3,7 @@
 from agop_dnc.studies.phenomena import study as phenomena
 
 # Return the forecast of all models of one dataset and seed.
-phenomena_forecast = lambda wildcards: phenomena.forecast(
-    SETTINGS, wildcards.dataset, size_of(wildcards.dataset), RATE
-)
+phenomena_forecast = lambda wildcards: phenomena.forecast(SETTINGS, wildcards.dataset, size_of(wildcards.dataset), RATE)
 
 
 def hard_data(wildcards):
