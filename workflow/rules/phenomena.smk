@@ -5,10 +5,8 @@ from agop_dnc.studies.phenomena import study as phenomena
 # Return the forecast of all models of one dataset and seed.
 phenomena_forecast = lambda wildcards: phenomena.forecast(SETTINGS, wildcards.dataset, size_of(wildcards.dataset), RATE)
 
-
-def hard_data(wildcards):
-    """Return the dataset whose images stand next to those of another one, if there is one."""
-    return files_of([name for name in [phenomena.hard(SETTINGS, wildcards.dataset)] if name])
+# Return the dataset whose images stand next to those of another one, if there is one.
+hard_data = lambda wildcards: files_of([name for name in [phenomena.hard(SETTINGS, wildcards.dataset)] if name])
 
 
 rule fit_phenomena:
