@@ -50,7 +50,7 @@ RUNS = (
         "paper_cpu",
         "MNIST with 10,000 points, CIFAR-10 with 5,000",
         "The paper's datasets as far as two cores go. CIFAR-10's images were read from JPEG files, as the originals were not to be had.",
-        ("config/paper_cpu.yaml", "showcase/cifar10_jpeg.yaml"),
+        ("config/paper_cpu.yaml", "showcase/paper_cpu.yaml"),
     ),
     Shown(
         "default",

@@ -41,6 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     run.add_argument("jobs", help="what export-jobs printed")
     run.add_argument("--directory", default=".", help="where results are left")
+    whole = commands.add_parser(
+        "reproduce",
+        help="run the default configuration, or another one, and write its report; needs the pipeline extra",
+    )
+    whole.add_argument(
+        "--configfile", nargs="+", default=[], help="configuration files, later ones layered over earlier ones"
+    )
+    whole.add_argument("--directory", default=".", help="where results and figures are left")
+    whole.add_argument("--cores", default="all", help="how many jobs run at once")
     mine = commands.add_parser(
         "mine", help="make every figure and verdict for data of your own; needs the pipeline extra"
     )
@@ -56,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command == "measure":
             return measuring.run(chosen)
+        if chosen.command == "reproduce":
+            return reproduce(chosen.configfile, Path(chosen.directory), chosen.cores)
         if chosen.command == "mine":
             return run_mine(chosen.files, chosen.name, Path(chosen.directory), chosen.cores)
         if chosen.command == "verify":
@@ -111,39 +122,66 @@ def export_jobs(configfiles: list[str], directory: Path) -> int:
     return 0
 
 
+def reproduce(configfiles: list[str], directory: Path, cores: str) -> int:
+    """Run the default configuration, or that of files, and write its report."""
+    files = [str(Path(file).resolve()) for file in configfiles]
+    config = studies.load(files or [REPOSITORY / "config.yaml"])
+    return run_workflow(config.run, directory, cores, ["--configfile", *files] if files else [])
+
+
 def run_mine(files: list[str], name: str | None, directory: Path, cores: str) -> int:
     """Run the workflow on files of a user's own, write the report, and print where everything is and the verdicts."""
     import yaml
 
-    from .pipeline import own_data, tables
+    from .pipeline import own_data
 
     content = own_data.configuration(files, REPOSITORY / "examples" / "own_data.yaml", name)
     run = content["run"]
     directory.mkdir(parents=True, exist_ok=True)
     settings = directory / f"{run}.yaml"
-    if not settings.exists():
+    if settings.exists():
+        own_data.check_same_data(settings, content)
+    else:
         write_text(
             settings,
             "# Change what you like and run the same command again; docs/configuration.md explains every key.\n"
             + yaml.safe_dump(content, sort_keys=False, allow_unicode=True),
         )
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(REPOSITORY / "Snakefile"),
-        "--directory",
-        str(directory),
-    ]
-    command += ["--configfile", str(settings.resolve())]
+    if code := run_workflow(run, directory, cores, ["--configfile", str(settings.resolve())]):
+        return code
+    print(f"Settings: {settings}")
+    return 0
+
+
+def run_workflow(run: str, directory: Path, cores: str, options: list[str]) -> int:
+    """Run the workflow and write the report; print the verdicts and where everything is, or which command failed.
+
+    Args:
+        run: The run's name.
+        directory: Where results and figures are left.
+        cores: How many jobs run at once.
+        options: Further options of Snakemake.
+
+    Returns:
+        0, or the exit status of Snakemake.
+    """
+    from .pipeline import tables
+
+    directory.mkdir(parents=True, exist_ok=True)
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    snakemake += ["--directory", str(directory), *options]
     report = Path("results", run, "report.html")
     for step in (["--cores", cores], ["--report", str(report)]):
-        if code := subprocess.run([*command, *step]).returncode:
+        if code := subprocess.run([*snakemake, *step]).returncode:
+            print(
+                f"Error: the run '{run}' did not end; the reason stands above, and the same command resumes",
+                file=sys.stderr,
+            )
             return code
-    claims = tables.read(directory / "results" / run / "tables" / "claims.csv").fillna("")
-    print(claims[["claim", "dataset", "model", "verdict"]].to_string(index=False))
-    print(f"Report: {directory / report}; figures: {directory / 'figures' / run}; settings: {settings}")
+    claims = directory / "results" / run / "tables" / "claims.csv"
+    if claims.exists():
+        print(tables.read(claims).fillna("")[["claim", "dataset", "model", "verdict"]].to_string(index=False))
+    print(f"Report: {directory / report}; figures: {directory / 'figures' / run}")
     return 0
 
 

@@ -49,5 +49,28 @@ def configuration(files: Sequence[str | Path], template: str | Path, run: str | 
     return content
 
 
+def check_same_data(settings: str | Path, content: dict[str, Any]) -> None:
+    """Check that a configuration that is there already is about the files that are asked for now.
+
+    Args:
+        settings: The configuration's file, written by an earlier call and perhaps changed by the user since.
+        content: What :func:`configuration` returns for the files that are asked for now.
+
+    Raises:
+        UserError: If it lacks one of the files: an earlier run on other data would stand for the one asked for.
+    """
+    folder = Path(settings).resolve().parent
+    there = yaml.safe_load(Path(settings).read_text(encoding="utf-8")) or {}
+    before, now = (
+        {(folder / entry["path"]).resolve() for entry in found.get("datasets", {}).values() if "path" in entry}
+        for found in (there, content)
+    )
+    if missing := sorted(map(str, now - before)):
+        raise UserError(
+            f"{settings} is there already and is not about {', '.join(missing)}; give this run a name of its own with --name "
+            "(NAME=… with make), or remove that file"
+        )
+
+
 def _settings(file: Path) -> dict[str, str]:
     return {"source": file.suffix.removeprefix(".") if file.suffix == ".csv" else "npz", "path": str(file.resolve())}
