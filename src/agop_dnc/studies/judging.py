@@ -424,9 +424,10 @@ def _findings(source: Source, tables: Tables, context: Context) -> Findings:
         yield from ((claim.id, Finding("", "", reason=str(reason))) for claim in source.claims)
 
 
-def order(claim: Claim) -> tuple[bool, list[tuple[int, str]]]:
-    """Return a key that sorts claims by id with numbers by value, and checks of theorems last."""
-    return claim.theorem, [(int(digits or 0), text) for digits, text in re.findall(r"(\d+)|(\D+)", claim.id)]
+def order(claim: Claim) -> tuple[bool, bool, list[tuple[int, str]]]:
+    """Return a key that sorts claims by id with numbers by value, the collapse paper's first and checks of theorems last."""
+    parts = [(int(digits or 0), text) for digits, text in re.findall(r"(\d+)|(\D+)", claim.id)]
+    return claim.theorem, not claim.id.startswith("dnc-"), parts
 
 
 def recompute(evidence: pd.DataFrame) -> pd.DataFrame:
