@@ -49,7 +49,7 @@ RUNS = (
     Shown(
         "paper_cpu",
         "MNIST with 10,000 points, CIFAR-10 with 5,000",
-        "The paper's datasets as far as two cores go. CIFAR-10's images were read from JPEG files, as the originals were not to be had.",
+        "The paper's datasets as far as a few hours of two cores go. CIFAR-10's images were read from JPEG files, as the originals were not to be had.",
         ("config/paper_cpu.yaml", "showcase/paper_cpu.yaml"),
     ),
     Shown(
@@ -69,6 +69,12 @@ RUNS = (
         "RFM on 90 tabular data sets",
         "The UCI classification sets of at most 5,000 rows without a test part.",
         ("config/tabular.yaml",),
+    ),
+    Shown(
+        "uses",
+        "Uses of collapse, and collapse under other training",
+        "The digits again: points of another distribution, a fixed last layer, other losses and labels.",
+        ("config/uses.yaml",),
     ),
     Shown("rfm", "RFM on polynomials and modular arithmetic", "The studies of RFM at full size.", ("config/rfm.yaml",)),
     Shown("convrfm", "Convolutional RFM", "Images in noise.", ("config/convrfm.yaml",)),
