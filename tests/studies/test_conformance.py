@@ -111,6 +111,7 @@ def without(name):
         content[name] = {"enabled": False}
     for section in set(content) & set(STUDIES):
         content[section].pop("datasets", None)
+        content[section].pop("hard", None)  # pairs of datasets of the phenomena
     return content
 
 

@@ -347,3 +347,15 @@ def test_the_sentence_says_what_was_found():
     assert "The CNTK reaches 40.0 %" in said
     assert "(updates by seed: 1, 3, 2) 45.0 %: a gain of 5.0 points (2.5 to 7.5)" in said
     assert "would read 5.7 points" in said
+
+
+def test_sentences_say_what_an_update_does_to_stars():
+    accuracies = {0: [0.78, 0.80, 0.79], 1: [0.94, 0.95, 0.93]}
+    rows = [
+        {"n": 50, "seed": seed, "round": index, "value": value}
+        for index, values in accuracies.items()
+        for seed, value in enumerate(values)
+    ]
+    said = notes.stars_found(pd.DataFrame(rows))
+    assert "79.0 % before any update and 94.0 % after one update" in said
+    assert "15.0 points (12.5 to 17.5)" in said

@@ -41,6 +41,25 @@ def digits_found(table: pd.DataFrame) -> str:
     )
 
 
+def stars_found(table: pd.DataFrame) -> str:
+    """Return per number of training images how far the test accuracy goes with the updates of M, from the run's numbers alone.
+
+    Args:
+        table: Rows of noisy_images.csv for the stars.
+    """
+    lines = []
+    for n, rows in table.groupby("n"):
+        wide = rows.pivot(index="seed", columns="round", values="value").sort_index(axis=1)
+        last = int(wide.columns.max())
+        updates = "one update" if last == 1 else f"{last} updates"
+        gain = 100 * (wide[last] - wide[0])
+        lines.append(
+            f"- {n:,} training images: the test accuracy is {percent(wide[0])} before any update and {percent(wide[last])} after {updates}, a "
+            f"difference of {points(gain)}; guessing is right in 50 % of the images."
+        )
+    return "\n".join(lines)
+
+
 def percent(values: pd.Series[float]) -> str:
     """Return a mean accuracy in percent."""
     return f"{100 * values.mean():.1f} %"

@@ -14,7 +14,6 @@ from ...models.settings import (
     OptimiserSettings,
 )
 from ...settings import Settings, with_default
-from ..checks import Seeds
 
 ModelName = Literal["relu", "cos", "mlp", "mlp_cross_entropy"]
 # The networks among the models, with what they are trained on.
@@ -50,20 +49,8 @@ class SmallMlpSettings(MlpSettings):
     momentum: float = with_default(OptimiserSettings, "momentum", 0.9)
 
 
-class ReadoutSettings(SmallMlpSettings):
-    """MLPs whose readout is fixed to a simplex, next to MLPs that learn it."""
-
-    width: int = with_default(HeadSettings, "width", 128)
-    losses: list[LossName] = Field(
-        ["squared_error", "cross_entropy"],
-        description="What they are trained on; readouts are not compared if none is named.",
-    )
-    larger: int = Field(64, ge=1, description="Features before the readout, next to K − 1 and K of them, K classes.")
-    seeds: Seeds | None = Field(None, description="Seeds of these networks; those of the section if not given.")
-
-
 class ReadoutJobSettings(MlpSettings):
-    """What a job needs to know of :class:`ReadoutSettings`."""
+    """What a job needs to know of the section's `readouts`."""
 
     losses: list[LossName]
     larger: int

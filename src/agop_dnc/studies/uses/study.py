@@ -8,13 +8,27 @@ from typing import cast
 from pydantic import Field, field_validator
 
 from ...errors import UserError, did_you_mean
+from ...models.settings import HeadSettings, LossName
 from ...pipeline import forecasts
 from ...pipeline.config import Config, Configuration, plain
 from ...pipeline.tolerances import ALL_ROWS, TRAINED, Tolerance
+from ...settings import with_default
 from ..checks import Seeds, check_datasets, own_labels
 from ..declaration import BEYOND, Figure, Parts, Study, Table
 from ..deep_rfm import study as deep_rfm
-from .settings import NETWORKS, ModelName, ReadoutJobSettings, ReadoutSettings, ScoringSettings, SmallMlpSettings
+from .settings import NETWORKS, ModelName, ReadoutJobSettings, ScoringSettings, SmallMlpSettings
+
+
+class ReadoutSettings(SmallMlpSettings):
+    """MLPs whose readout is fixed to a simplex, next to MLPs that learn it."""
+
+    width: int = with_default(HeadSettings, "width", 128)
+    losses: list[LossName] = Field(
+        ["squared_error", "cross_entropy"],
+        description="What they are trained on; readouts are not compared if none is named.",
+    )
+    larger: int = Field(64, ge=1, description="Features before the readout, next to K − 1 and K of them, K classes.")
+    seeds: Seeds | None = Field(None, description="Seeds of these networks; those of the section if not given.")
 
 
 class UsesSection(ScoringSettings):
