@@ -34,7 +34,7 @@ def digits_found(table: pd.DataFrame) -> str:
     gain, optimistic = 100 * (found.by_validation - found["first"]), 100 * (found.by_test - found["first"])
     rounds = ", ".join(str(int(value)) for value in found.validation_round)
     return (
-        f"The CNTK reaches {percent(found['first'])} of the test images, and the round that validation data choose (updates by seed: {rounds}) "
+        f"- The CNTK reaches {percent(found['first'])} of the test images, and the round that validation data choose (updates by seed: {rounds}) "
         f"{percent(found.by_validation)}: a gain of {points(gain)}. Chosen by the test data themselves, as the released code does, the gain "
         f"would read {points(optimistic)}. The published run, with 4,000 training images, went from {100 * PUBLISHED_DIGITS[0]:.1f} % to "
         f"{100 * PUBLISHED_DIGITS[1]:.1f} %."
