@@ -138,7 +138,7 @@ def test_conda_environment_has_the_pins_of_the_lock():
     uv = uv if uv.exists() else shutil.which("uv")
     if uv is None:
         pytest.skip("there is no uv here; `make setup` installs it")
-    command = [uv, "export", "--quiet", "--locked", "--offline", "--no-dev", "--extra", "pipeline"]
+    command = [uv, "export", "--quiet", "--locked", "--offline", "--no-default-groups", "--extra", "pipeline"]
     command += ["--no-hashes", "--no-emit-project", "--no-annotate", "--no-header", "--project", REPOSITORY]
     exported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     environment = yaml.safe_load((REPOSITORY / "envs" / "environment.yaml").read_text())
