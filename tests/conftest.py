@@ -1,5 +1,6 @@
 """What the tests share: the repository, a way to run the workflow as a user does, and runs that all workers share."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -55,6 +56,23 @@ def draw():
         return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
     return normal
+
+
+@pytest.fixture
+def peak_of():
+    """Return a function that runs something and tells the peak of what PyTorch has allocated for it, in bytes: the same on every machine.
+
+    (A process's resident memory depends on the libraries' own buffers, and on what the machine has loaded before.)
+    """
+
+    def peak(run):
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+            run()
+        events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+        events.sort(key=lambda event: event.start_ns())
+        return max(itertools.accumulate(event.nbytes() for event in events))
+
+    return peak
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Forecasts: what is asked of a scheduler before anything runs."""
 
-import subprocess
-import sys
-
 import pytest
+import torch
 
+from agop_dnc.data import prepared
 from agop_dnc.models import deep_rfm
 from agop_dnc.pipeline import forecasts
+from agop_dnc.studies.deep_rfm import rows
 
 SETTINGS = {"precision": "float64", "width": 1024, "depth": 20}
 TRAINED = {"epochs": 10, "measure_every": 5, "hidden_layers": 5, "width": 512}
@@ -19,37 +19,15 @@ def test_deep_rfm_forecast_is_two_matrices_and_what_goes_with_them():
     assert forecasts.deep_rfm(50_000, (1, 28, 28), SETTINGS).bytes > needed
 
 
-# Points round the corners of a simplex, in a process of their own whose peak above its start is told. A small fit comes first, as pages of
-# libraries count when they are first used: how many there are then depends on what else the machine has in memory.
-FIT = """
-import sys
-import torch
-from agop_dnc.data import prepared
-from agop_dnc.models import deep_rfm
-from agop_dnc.pipeline import costs
-from agop_dnc.pipeline import forecasts
-from agop_dnc.studies.deep_rfm import rows as deep_rfm_rows
-n, precision = int(sys.argv[1]), sys.argv[2]
-torch.set_num_threads(1)
-settings = deep_rfm.Settings(depth=1, width=256, precision=precision)
-for points in (300, n):
-    before = costs.memory()["peak_memory_mb"]
-    y = torch.arange(points) * 10 // points
-    x = torch.randn(points, 128, dtype=torch.float64)
-    x[:, :10] += 4 * torch.nn.functional.one_hot(y)
-    for _ in deep_rfm_rows.measure(prepared.Arrays(x, y, x[:0], y[:0], (1, 8, 16)), settings, 0):
-        pass
-print(costs.memory()["peak_memory_mb"] - before)
-"""
-
-
-@pytest.mark.parametrize(("precision", "itemsize"), [("float64", 8), ("float32", 4)])
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the exact peak of a process is Linux's")
-def test_peak_memory_of_deep_rfm_is_as_forecast(precision, itemsize):
+@pytest.mark.parametrize(("precision", "n", "itemsize"), [("float64", 4000, 8), ("float32", 5600, 4)])
+def test_peak_memory_of_deep_rfm_is_as_forecast(precision, n, itemsize, peak_of):
     """On a GPU: tests/test_devices.py."""
-    n = 4000 if precision == "float64" else 5600
-    told = subprocess.run([sys.executable, "-c", FIT, str(n), precision], capture_output=True, text=True, check=True)
-    peak = 1e6 * float(told.stdout)
+    y = torch.arange(n) * 10 // n
+    X = torch.randn(n, 128, dtype=torch.float64)
+    X[:, :10] += 4 * torch.nn.functional.one_hot(y)  # round the corners of a simplex
+    settings = deep_rfm.Settings(depth=1, width=256, precision=precision)
+    points = prepared.Arrays(X, y, X[:0], y[:0], (1, 8, 16))
+    peak = peak_of(lambda: list(rows.measure(points, settings, 0)))
     assert peak == pytest.approx(forecasts.deep_rfm_bytes(n, 128, 0, 256, precision), rel=0.15)
     assert peak < 2.5 * n * n * itemsize + forecasts.CHUNK_BYTES
 
