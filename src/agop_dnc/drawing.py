@@ -19,6 +19,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
+from PIL import Image
 
 from .files import replacing
 
@@ -99,17 +100,28 @@ def save(figure: Figure, *paths: str | Path) -> None:
     """
     for path in map(Path, paths):
         with replacing(path) as temporary:
-            figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
+            if path.suffix == ".png":
+                Path(temporary).write_bytes(_png(figure))
+            else:
+                figure.savefig(temporary, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
         figure.set_layout_engine("none")  # all formats share the layout of the first
     plt.close(figure)
 
 
 def png(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG, to show it in a notebook without saving it; close the figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    written = _png(figure)
     plt.close(figure)
-    return buffer.getvalue()
+    return written
+
+
+def _png(figure: Figure) -> bytes:
+    """Return a figure as a PNG of 256 colours, a third as large as one of all colours and the same to the eye."""
+    drawn, written = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(written, "png", optimize=True)
+    return written.getvalue()
 
 
 def legend_above(figure: Figure, *axes: Axes) -> Figure:

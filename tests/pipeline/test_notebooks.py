@@ -1,13 +1,14 @@
-"""Formulas of notebooks as MathML, which browsers draw without a network."""
+"""Rendered notebooks: formulas as MathML, which browsers draw without a network, and pages."""
 
 import re
 import xml.etree.ElementTree as ElementTree
 
+import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agop_dnc.pipeline.notebooks import mathml
+from agop_dnc.pipeline.notebooks import mathml, page_of
 
 # Markdown without formulas: text, headings, tables, code.
 prose = st.text("ab c|#*_`-\n.1²κ", max_size=30)
@@ -47,3 +48,33 @@ def test_drawing_twice_changes_nothing(formula):
 @pytest.mark.parametrize(("formula", "tag"), [(r"\frac{a}{b}", "mfrac"), ("x^{2}", "msup"), ("x_{1}", "msub"), (r"\sqrt{x}", "msqrt")])  # fmt: skip
 def test_constructs_have_their_elements(formula, tag):
     assert f"<{tag}>" in mathml(f"${formula}$")
+
+
+def test_page_has_parameters_last_and_everything_in_it():
+    cell, output = nbformat.v4.new_code_cell, nbformat.v4.new_output
+    shown = [
+        output("display_data", {"text/markdown": "# A title\n$x_1 < 2$"}),
+        output("display_data", {"image/png": "aGVsbG8=", "text/plain": "<Image>"}),
+        output("display_data", {"text/html": "<table><tr><td>3</td></tr></table>", "text/plain": "3"}),
+        output("stream", name="stdout", text="a < b"),
+        output("execute_result", {"text/plain": "<object>"}),
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            cell("given = 1", metadata={"tags": ["parameters"]}),
+            cell("given = 2", metadata={"tags": ["injected-parameters"]}),
+            cell("show(1 < 2)", outputs=shown),
+            nbformat.v4.new_markdown_cell("**Bold** words"),
+        ]
+    )
+    before = nbformat.writes(notebook)
+    text = page_of(notebook, 'A "title" <of> a page')
+    assert nbformat.writes(notebook) == before
+    parts = ["<h1", "A title", "<math", 'src="data:image/png;base64,aGVsbG8="', "<table>", "a &lt; b", "&lt;object&gt;"]
+    parts += ["show(1 &lt; 2)", "<strong>Bold</strong>", "given = 1", "given = 2"]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert '<title>A "title" &lt;of&gt; a page</title>' in text
+    assert 'alt="A &quot;title&quot; &lt;of&gt; a page"' in text or """alt='A "title" &lt;of&gt; a page'""" in text
+    assert "&lt;Image&gt;" not in text  # the picture is there
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)

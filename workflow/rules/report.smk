@@ -14,6 +14,7 @@ rule write_pages:
             category="Configuration",
         ),
         index=f"{RESULTS}/notebooks/index.html",
+        links=f"{RESULTS}/notebooks/pages.js",
     log:
         f"{RESULTS}/logs/write_pages.log",
     localrule: True

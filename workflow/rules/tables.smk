@@ -1,5 +1,7 @@
 """Tables: each is joined from the parts that its jobs wrote."""
 
+REPORTED = [name for name in PARTS if DECLARED[name].section]
+
 
 rule join_table:
     input:
@@ -13,6 +15,8 @@ rule join_table:
         ),
     log:
         f"{RESULTS}/logs/join_table/{{table}}.log",
+    wildcard_constraints:
+        table="|".join(REPORTED) or "none",
     localrule: True
     conda:
         ENVIRONMENT
@@ -24,3 +28,11 @@ rule join_table:
         code=code_of("join_table.py"),
     script:
         "../scripts/join_table.py"
+
+
+# The same for tables that the report leaves out.
+use rule join_table as join_long_table with:
+    output:
+        f"{RESULTS}/tables/{{table}}.csv",
+    wildcard_constraints:
+        table="|".join(name for name in PARTS if name not in REPORTED) or "none",

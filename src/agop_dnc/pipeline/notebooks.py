@@ -14,13 +14,34 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
 from ..files import write_text
+from . import page
 
-# Code is folded: readers come for the figure.
-_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
-{% block input_group %}<details class="code"><summary>code</summary>{{ super() }}</details>{% endblock input_group %}
-{% block html_head %}{{ super() }}<style>details.code > summary { color: #777; font-size: 80%; cursor: pointer; }
-.jp-RenderedHTMLCommon table { font-size: 12px; }</style>{% endblock html_head %}
+# Readers come for the figure: code is folded and stands below what it made.
+_TEMPLATE = """{{ resources.head }}<main>
+{% for cell in nb.cells %}
+{% if cell.cell_type == "markdown" %}
+{{ cell.source | markdown2html }}
+{% else %}
+{% for output in cell.outputs %}
+{% if output.output_type == "stream" %}<pre>{{ output.text | escape }}</pre>
+{% elif "image/png" in output.data %}
+<div class="wide"><label class="picture"><input type="checkbox" aria-label="Full size">
+<img src="data:image/png;base64,{{ output.data["image/png"] }}" alt="{{ resources.metadata.name | escape }}">
+<span class="hint">Tap the figure for its full size.</span></label></div>
+{% elif "text/html" in output.data %}<div class="wide">{{ output.data["text/html"] }}</div>
+{% elif "text/markdown" in output.data %}{{ output.data["text/markdown"] | markdown2html }}
+{% else %}<pre>{{ output.data["text/plain"] | escape }}</pre>
+{% endif %}
+{% endfor %}
+<details class="code"><summary>Code</summary><pre>{{ cell.source | escape }}</pre></details>
+{% endif %}
+{% endfor %}
+</main>
+<script src="pages.js"></script>
+</body>
+</html>
 """
+_PARAMETERS = {"parameters", "injected-parameters"}
 
 
 def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Path, html: str | Path) -> None:
@@ -47,12 +68,23 @@ def render(source: str | Path, parameters: Mapping[str, Any], notebook: str | Pa
     finally:
         partial.unlink(missing_ok=True)
     _forget_the_run(rendered)
-    page = copy.deepcopy(rendered)
-    _draw_formulas(page)
-    page.metadata["title"] = parameters.get("title", Path(notebook).stem)
-    exporter = HTMLExporter(raw_template=_TEMPLATE, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    write_text(html, exporter.from_notebook_node(page)[0])
+    write_text(html, page_of(rendered, parameters.get("title", Path(notebook).stem)))
     write_text(notebook, nbformat.writes(rendered) + "\n")
+
+
+def page_of(notebook: nbformat.NotebookNode, title: str) -> str:
+    """Return a notebook that was run as an HTML page that needs no network; the cells with its parameters come last.
+
+    Args:
+        notebook: The notebook, which is left as it is.
+        title: The page's title, and the text for those who cannot see its pictures.
+    """
+    shown = copy.deepcopy(notebook)
+    _draw_formulas(shown)
+    shown.cells.sort(key=lambda cell: bool(_PARAMETERS.intersection(cell.metadata.get("tags", []))))
+    exporter = HTMLExporter(raw_template=_TEMPLATE)
+    written, _ = exporter.from_notebook_node(shown, {"head": page.head(title), "metadata": {"name": title}})
+    return str(written)
 
 
 def mathml(text: str) -> str:

@@ -9,15 +9,19 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from . import page
+
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "snakemake")
 # The report centres its first page in the window, which moves the top of a long page out of reach of the scroll bar.
 _STYLE = """\
 .. raw:: html
 
    <style>
-   .grow.flex.items-center.justify-center.h-screen {{ align-items: flex-start; justify-content: flex-start; }}
-   .prose.max-w-lg {{ max-width: 48rem; }}
-   @media (max-width: 60rem) {{ .h-screen > .grow.flex {{ flex-wrap: wrap; }} .prose table {{ display: block; overflow-x: auto; }} }}
+   .grow.flex.items-center.justify-center.h-screen { align-items: flex-start; justify-content: flex-start; }
+   .prose.max-w-lg { max-width: 60rem; line-height: 1.35; }
+   .prose h1 { font-size: 1.4rem; margin: 0 0 .5rem; } .prose table { font-size: .85rem; margin: 0 0 .5rem; } .prose p { margin: .4rem 0; }
+   .prose thead th, .prose tbody td { padding: .12rem .6rem; } .prose td p { margin: 0; }
+   @media (max-width: 60rem) { .h-screen > .grow.flex { flex-wrap: wrap; } .prose table { display: block; overflow-x: auto; } }
    </style>
 """
 _START = """\
@@ -27,47 +31,35 @@ Average gradient outer product as a mechanism for deep neural collapse: a reprod
 {style}
 {verdicts}
 
-*Statistics* has the run times, *Workflow* the graph of the rules.
-
-Run ``{run}``: {datasets}; seeds {seeds}. {versions}.
-
-The configuration, with every default filled in
------------------------------------------------
-
-.. code-block:: yaml
-
-{configuration}
+Run ``{run}``: {datasets}; seeds {seeds}. {versions}. The configuration is in the category of that name.
 """
 _HOW = """
 
-Every claim is a rule over the run's tables, with bounds for the 95 % interval over seeds; `claims.html`_ (category Rendered
-notebooks) has the bounds, the reason for each, and the evidence for each verdict.
+How many of the verdicts on each claim were which: one per dataset and model. `claims.html`_ (category Rendered notebooks) says where, with
+the bounds for the 95 % interval over seeds, the reason for each, and the evidence.
 """
 
 
-def start_page(
-    verdicts: pd.DataFrame, run: str, datasets: Sequence[str], seeds: Sequence[int], configuration: str
-) -> str:
-    """Return the report's first page as reStructuredText: the table of verdicts, then the settings and versions of the run.
+def start_page(counts: pd.DataFrame, run: str, datasets: Sequence[str], seeds: Sequence[int]) -> str:
+    """Return the report's first page as reStructuredText: how often each claim was reproduced, and what was run.
 
     Args:
-        verdicts: Rows of claims.csv with a column `statement`; empty if claims are not judged.
+        counts: One row per claim: its name, what it is about, and how often each verdict was given (one column per verdict). Empty if
+            claims are not judged.
         run: The name of the run.
         datasets: The names of its datasets.
         seeds: Its seeds.
-        configuration: The configuration as YAML.
 
     Returns:
         The page.
     """
     return _START.format(
-        verdicts=_grid(verdicts) + _HOW if len(verdicts) else "Claims are not judged in this configuration.",
-        style=_STYLE.format(),
+        verdicts=_grid(counts) + _HOW if len(counts) else "Claims are not judged in this configuration.",
+        style=_STYLE,
         run=run,
         datasets=", ".join(datasets),
         seeds=", ".join(map(str, seeds)),
         versions=versions(),
-        configuration="\n".join(f"   {line}" for line in configuration.splitlines()),
     )
 
 
@@ -80,11 +72,12 @@ def versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)])
 
 
-def index_page(verdicts: pd.DataFrame, notebooks: Mapping[str, str], pictures: Mapping[str, str]) -> str:
+def index_page(places: pd.DataFrame, notebooks: Mapping[str, str], pictures: Mapping[str, str]) -> str:
     """Return the index of a run's rendered notebooks as HTML: verdicts, then a linked picture per notebook, in the paper's order.
 
     Args:
-        verdicts: Rows of claims.csv with a column `statement`; empty if claims are not judged.
+        places: One row per claim: its name, what it is about, and for each verdict (one column per verdict) the list of datasets and models
+            to which it was given. Empty if claims are not judged.
         notebooks: Each notebook's title by its file name.
         pictures: The PNG shown for each notebook, relative to the index, by the notebook's file name.
 
@@ -96,60 +89,39 @@ def index_page(verdicts: pd.DataFrame, notebooks: Mapping[str, str], pictures: M
         f"{html.escape(title)}</span></a>"
         for name, title in notebooks.items()
     )
-    return _INDEX.format(verdicts=_html_table(verdicts) if len(verdicts) else "", cards=cards)
-
-
-_INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Neural collapse and AGOP: rendered notebooks</title>
-<style>
-body {{ font-family: sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: 85%; }}
-th, td {{ padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }}
-.reproduced {{ background: #bfe3c0; }} .not-reproduced {{ background: #f4b9a7; }} .undecided {{ background: #fbe8b8; }} .not-tested {{ background: #e6e6e6; }}
-.cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }}
-.card {{ border: 1px solid #ddd; padding: .6rem; text-decoration: none; color: inherit; display: flex; flex-direction: column; }}
-.card img {{ width: 100%; height: 10rem; object-fit: contain; }}
-</style>
-</head>
-<body>
-<h1>Average gradient outer product as a mechanism for deep neural collapse</h1>
-<div class="wide">{verdicts}</div>
-<h2>Rendered notebooks</h2>
-<div class="cards">
-{cards}
-</div>
-</body>
-</html>
-"""
-
-
-def _where(row: pd.Series[str]) -> str:
-    return ", ".join(str(part) for part in (row.dataset, row.model) if isinstance(part, str) and part)
-
-
-def _claim(row: pd.Series[str]) -> str:
-    return f"{row.claim}. {row.statement}"
-
-
-def _html_table(verdicts: pd.DataFrame) -> str:
-    rows = "\n".join(
-        f"<tr><td>{html.escape(_claim(row))}</td><td>{html.escape(_where(row))}</td>"
-        f'<td class="{str(row.verdict).replace(" ", "-")}">{row.verdict}</td><td>{html.escape(str(row.measured))}</td></tr>'
-        for _, row in verdicts.iterrows()
+    verdicts = f"<h2>Did it reproduce?</h2>\n{_table(places)}\n" if len(places) else ""
+    return (
+        page.head("Neural collapse and AGOP: rendered notebooks")
+        + "<h1>Average gradient outer product as a mechanism for deep neural collapse</h1>\n"
+        + f'{verdicts}<h2>Rendered notebooks</h2>\n<div class="cards">\n{cards}\n</div>\n</body>\n</html>\n'
     )
-    return f"<table><tr><th>claim</th><th>where</th><th>verdict</th><th>measured</th></tr>\n{rows}\n</table>"
 
 
-def _grid(verdicts: pd.DataFrame) -> str:
-    """Return the verdicts as a list-table, whose cells may have any length."""
-    lines = [".. list-table:: Did it reproduce?", "   :header-rows: 1", "   :widths: 26 18 14 42", ""]
-    cells = [("claim", "where", "verdict", "measured")]
-    cells += [(_claim(row), _where(row), f"**{row.verdict}**", str(row.measured)) for _, row in verdicts.iterrows()]
+def _verdicts(table: pd.DataFrame) -> list[str]:
+    return list(table.columns[2:])
+
+
+def _table(places: pd.DataFrame) -> str:
+    """Return the claims as an HTML table in which each dataset and model stands in its verdict's colour."""
+    rows = []
+    for _, row in places.iterrows():
+        found = "".join(
+            f'<span class="verdict {verdict.replace(" ", "-")}">{verdict}: {html.escape("; ".join(row[verdict]))}</span> '
+            for verdict in _verdicts(places)
+            if row[verdict]
+        )
+        rows.append(f"<tr><td>{html.escape(f'{row.claim}. {row.about}')}</td><td>{found}</td></tr>")
+    return f'<div class="wide"><table><tr><th>claim</th><th>verdicts</th></tr>\n{"".join(rows)}\n</table></div>'
+
+
+def _grid(counts: pd.DataFrame) -> str:
+    """Return how often each verdict was given as a list-table, whose cells may have any length."""
+    lines = [".. list-table:: Did it reproduce?", "   :header-rows: 1", "   :widths: 44 14 14 14 14", ""]
+    cells = [("claim", *_verdicts(counts))]
+    cells += [
+        (f"{row.claim}. {row.about}", *(str(row[verdict] or "") for verdict in _verdicts(counts)))
+        for _, row in counts.iterrows()
+    ]
     for row in cells:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
     return "\n".join(lines)

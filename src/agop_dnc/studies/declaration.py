@@ -36,7 +36,7 @@ class Table:
             agree to a millionth.
         values: The columns that are compared; numbers, or text for exact agreement.
         derived: Columns that follow from others and are not compared.
-        section: Where the report lists it.
+        section: Where the report lists it; None for a table of thousands of steps, which would only make the report large.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Table:
     tolerances: tuple[Tolerance, ...] = ()
     values: tuple[str, ...] = ("value",)
     derived: tuple[str, ...] = ()
-    section: str = "Tables"
+    section: str | None = "Tables"
 
 
 @dataclass(frozen=True)

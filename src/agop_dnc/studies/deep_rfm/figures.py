@@ -22,6 +22,7 @@ DEEP_RFM_CURVES = {
     "features": (r"$\Phi(M^{1/2}X)$", ORANGE, "^"),
 }
 
+COSINES = plt.get_cmap("RdBu_r", 64)
 ROUNDING = 1e-12  # NC1 below it is rounding
 
 
@@ -41,7 +42,8 @@ def gram_figure(rows: Sequence[tuple[str, Mapping[int, np.ndarray[Any, Any]]]], 
     )
     for line, (name, matrices) in zip(axes, rows, strict=True):
         for axis, (layer, matrix) in zip(line, sorted(matrices.items()), strict=False):
-            image = axis.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r", rasterized=True)
+            # Where a pixel holds several cosines it shows their mean.
+            image = axis.imshow(matrix, vmin=-1, vmax=1, cmap=COSINES, rasterized=True, interpolation_stage="data")
             axis.set_title(f"layer {layer}")
         for axis in line:
             axis.set(xticks=[], yticks=[])

@@ -82,6 +82,7 @@ STUDY = Study(
             "optimum of Theorem 5.4's problem.",
             columns=("problem", "start", "step", "metric", "value"),
             tolerances=(EXACT,),
+            section=None,
         ),
     ),
     parts=parts,

@@ -181,6 +181,7 @@ STUDY = Study(
     tables=(
         Table(
             name="dufm_curves",
+            section=None,
             rows="A row is a loss or a measure of collapse of the deep unconstrained features model at one step; layer 0 stands for the "
             "whole model.",
             columns=(

@@ -59,15 +59,27 @@ def summary(verdicts: pd.DataFrame) -> pd.DataFrame:
     Args:
         verdicts: Rows of claims.csv.
     """
-    claims = verdicts[~verdicts.claim.map(lambda name: CLAIMS[name].theorem)]
-    counts = claims.groupby(["claim", "verdict"], sort=False).size().unstack(fill_value=0)
-    counts = counts.reindex(index=_present(claims.claim), columns=list(VERDICTS), fill_value=0)
-    table: pd.DataFrame = counts.rename_axis(index="claim").reset_index()
-    table.insert(1, "about", [CLAIM_NAMES[name] for name in table.claim])
-    table.columns.name = None
-    return table
+    found = places(verdicts)
+    return found.assign(**{verdict: found[verdict].map(len) for verdict in VERDICTS})
+
+
+def places(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return where each verdict was given: one row per claim, checks of theorems left out, and for each verdict a list of datasets and models.
+
+    Args:
+        verdicts: Rows of claims.csv.
+    """
+    rows = []
+    for name in _present(verdicts.claim):
+        judged = verdicts[verdicts.claim == name]
+        where = {
+            verdict: [run_title(row.dataset, row.model) for _, row in judged[judged.verdict == verdict].iterrows()]
+            for verdict in VERDICTS
+        }
+        rows.append({"claim": name, "about": CLAIM_NAMES[name]} | where)
+    return pd.DataFrame(rows, columns=["claim", "about", *VERDICTS])
 
 
 def _present(names: Iterable[str]) -> list[str]:
     there = set(names)
-    return [name for name in CLAIMS if name in there]
+    return [name for name, claim in CLAIMS.items() if name in there and not claim.theorem]
