@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.func import jacrev, vmap
@@ -67,6 +68,13 @@ def test_transform_of_the_training_points_is_what_the_layers_saw(draw):
     for depth, layer in enumerate(model.layers):
         torch.testing.assert_close(deep_rfm.normalised(model.transform(X, depth)), layer.predictor.X)
     assert model.transform(X).shape == (30, 16)
+
+
+def test_arrays_and_tensors_are_fitted_alike(draw):
+    X, y = draw(30, 5), np.array(["a", "b", "c"] * 10)
+    tensors, arrays = (DeepRFM(depth=2, width=16).fit(points, y) for points in (X, X.numpy()))
+    assert torch.equal(tensors.decision_function(X), arrays.decision_function(X.numpy()))
+    assert (arrays.predict(X.numpy()) == y).all()
 
 
 def test_the_predictor_interpolates_and_says_how_well(draw):

@@ -55,7 +55,7 @@ def said(**content):
         ({"inner": 3}, "inner is 3; it must be a mapping of keys to values"),
         ({"named": []}, "named is []; it must be a mapping of keys to values"),
         ({"two": [1]}, "two is [1]; it must be at least this many long: 2"),
-        ({"two": 1}, "two is 1; it must be a list"),
+        ({"two": 1}, "two is 1; it must be a list: write [1]"),
         ({"whether": "maybe"}, "whether is 'maybe'; it must be true or false"),
         ({"text": 3}, "text is 3; it must be text"),
     ],

@@ -27,6 +27,10 @@ _TYPES = {
 }
 
 
+# What some call a value.
+_OTHER_NAMES = {"gpu": "cuda"}
+
+
 class Settings(BaseModel):
     """Settings of one thing: types, bounds, defaults and descriptions in one place; unknown keys are errors."""
 
@@ -78,7 +82,8 @@ def sentence(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{'.'.join(map(str, path)) or 'the configuration'} lacks the key '{key}'; add it"
     if kind == "literal_error":
         wanted = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(", ")]
-        return f"{where} is {value!r}{did_you_mean(str(value), wanted)}"
+        meant = _OTHER_NAMES.get(value, value) if isinstance(value, str) else str(value)
+        return f"{where} is {value!r}{did_you_mean(meant, wanted)}"
     if kind in _LIMITS:
         words, bound = _LIMITS[kind]
         return f"{where} is {value!r}; it must be {words} {context[bound]}"
@@ -91,7 +96,7 @@ def sentence(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{where}: {said}" if where else said
     for name, words in _TYPES.items():
         if kind in (f"{name}_type", f"{name}_from_float", f"{name}_parsing"):
-            return f"{where or 'the whole'} is {value!r}; it must be {words}{_yaml_number(kind, value)}"
+            return f"{where or 'the whole'} is {value!r}; it must be {words}{_yaml_number(kind, value)}{_as_list(kind, value)}"
     return f"{where}: {first['msg']}"
 
 
@@ -102,6 +107,11 @@ def _yaml_number(kind: str, value: Any) -> str:
     except ValueError:
         return ""
     return "" if read is None else f" (YAML reads {value} as text: write {read!r})"
+
+
+def _as_list(kind: str, value: Any) -> str:
+    """Return how to write a list of one value, if there is the value alone."""
+    return f": write [{value}]" if kind == "list_type" and isinstance(value, str | int) else ""
 
 
 def _keys(model: type[BaseModel], path: Iterable[Any]) -> list[str]:

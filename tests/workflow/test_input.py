@@ -77,7 +77,7 @@ def test_config_on_the_command_line_changes_only_what_it_names(tmp_path, snakema
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"datasets__digits__n": 5000}, "Error: prepare_data (dataset=digits): dataset digits: n is 5,000"),
+        ({"datasets__digits__per_class": [500] * 10}, "Error: prepare_data (dataset=digits): dataset digits: "),
         (
             {"datasets": {"mnist": {"source": "torchvision", "n": 100}}, "data": {"download": False}},
             "Error: prepare_data (dataset=mnist): dataset mnist: no whole copy of it is under data",

@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 
 min_version("9.8")
 
-REPOSITORY = Path(workflow.basedir).resolve()
+REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parents[1]
 SOURCE = REPOSITORY / "src"
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -27,10 +27,13 @@ def stop(message):
 
 
 # Snakemake would merge several files and the default one key by key; here a named mapping or a list replaces the previous one entirely.
+# As a module of another workflow, this one has the configuration that it is given there.
+AS_MODULE = Path(workflow.main_snakefile).resolve() != REPOSITORY / "Snakefile"
+FILES = workflow.overwrite_configfiles or [REPOSITORY / "config.yaml"]
 try:
     SETTINGS = studies.load(
-        workflow.overwrite_configfiles or [REPOSITORY / "config.yaml"],
-        workflow.config_settings.config,
+        [] if AS_MODULE else FILES,
+        config if AS_MODULE else workflow.config_settings.config,
     )
     studies.check_declarations(SETTINGS, REPOSITORY / "workflow" / "rules", NOTEBOOKS)
     instructions.limit(SETTINGS.instructions)

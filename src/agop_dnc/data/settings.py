@@ -11,6 +11,9 @@ from ..settings import Settings
 
 # torchvision's datasets by the names that they have here, and which sources a key is for; other keys are for all.
 TORCHVISION = ("celeba", "cifar10", "cifar100", "emnist", "fashion_mnist", "gtsrb", "mnist", "svhn")
+# The numbers of training points that are always the same; of scikit-learn's digits, of all points.
+SIZES = {"cifar10": 50_000, "cifar100": 50_000, "fashion_mnist": 60_000, "mnist": 60_000, "svhn": 73_257}
+DIGITS = 1_797
 KEYS = {
     "path": ("npz", "csv"),
     "axes": ("npz",),
@@ -86,6 +89,9 @@ class DatasetSettings(Settings):
                 f"datasets.{name}: torchvision's '{name}' is not known here{hint}"
                 f"{'' if hint.endswith('?') else ';'} a name of your own needs the key 'dataset'"
             )
+        there = DIGITS if self.source == "sklearn" else SIZES.get(self.dataset or name)
+        if self.n is not None and self.source in ("sklearn", "torchvision") and there is not None and self.n > there:
+            return f"datasets.{name}.n is {self.n}, but there are {there:,} points; choose at most that many"
         return None
 
     def reading(self) -> dict[str, object]:

@@ -111,14 +111,15 @@ class DeepRFM:
         self.final: SpherePredictor | None = None
         self.classes_: Any = None
 
-    def fit(self, X: Tensor, y: Any, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
+    def fit(self, X: Any, y: Any, watch: Callable[[Layer], object] | None = None) -> DeepRFM:
         """Fit to points with labels, on the points' device, and return itself.
 
         Args:
-            X: Inputs (N×d).
+            X: Inputs (N×d), a tensor or an array.
             y: N labels of any kind (see :func:`.labels.encode`).
             watch: Called with every layer when it is done.
         """
+        X = torch.as_tensor(X)
         codes, self.classes_ = encode(y)
         Y = signed_one_hot(codes.to(X.device), len(self.classes_))
         self.layers, last = [], X
@@ -130,30 +131,31 @@ class DeepRFM:
         self.final = final_predictor(last, Y, self.settings)
         return self
 
-    def transform(self, X: Tensor, layer: int | None = None) -> Tensor:
+    def transform(self, X: Any, layer: int | None = None) -> Tensor:
         """Features (n×width) of new points (n×d) after the given layer, counted from 1; the last if not said, 0 for X itself."""
-        X, depth = self._ready(X), len(self.layers)
+        features, depth = self._ready(X), len(self.layers)
         layer = depth if layer is None else layer
         if not 0 <= layer <= depth:
             raise ValueError(f"layer must be 0 to {depth}, not {layer}")
         for fitted in self.layers[:layer]:
-            X = fitted(X)
-        return X
+            features = fitted(features)
+        return features
 
-    def decision_function(self, X: Tensor) -> Tensor:
+    def decision_function(self, X: Any) -> Tensor:
         """Outputs (n×K) of the final predictor for new points (n×d)."""
-        X = self.transform(X)
+        features = self.transform(X)
         assert self.final is not None
-        return self.final(X)
+        return self.final(features)
 
-    def predict(self, X: Tensor) -> Any:
+    def predict(self, X: Any) -> Any:
         """Return the labels (n) of new points (n×d), of the kind that was fitted: a tensor, or an array."""
         return decode(self.decision_function(X).argmax(1), self.classes_)
 
-    def _ready(self, X: Tensor) -> Tensor:
+    def _ready(self, X: Any) -> Tensor:
         if self.final is None:
             raise RuntimeError("this Deep RFM is not fitted yet; call fit first")
-        return X.to(self.final.X)
+        points: Tensor = torch.as_tensor(X).to(self.final.X)
+        return points
 
 
 def _scaled(M: Tensor, scale: str, n: int) -> Tensor:

@@ -179,9 +179,25 @@ def _sorted(value: Any) -> Any:
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Read YAML, and refuse a mapping that has a key twice (the last would win in silence)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                mark = key.start_mark
+                raise UserError(
+                    f"configuration: {mark.name} has the key '{key.value}' a second time at line {mark.line + 1}; remove one"
+                )
+            seen.add(key.value)
+        return dict(super().construct_mapping(node, deep))
+
+
 def _read(file: str | Path) -> Config:
     try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        with open(file, encoding="utf-8") as stream:
+            content = yaml.load(stream, _UniqueKeys)
     except OSError as error:
         raise UserError(f"configuration: {file} cannot be read ({error.strerror}); check --configfile") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -25,6 +25,8 @@ def check_datasets(config: Configuration, where: str, named: Sequence[str] | Non
     for name in named or []:
         if name not in config.datasets:
             hint = did_you_mean(name, config.datasets)
+            if "datasets" not in config.model_fields_set:
+                hint += " (the paper's, as the configuration has no `datasets`)"
             raise UserError(f"configuration: {where}.datasets names '{name}', which is not among the datasets{hint}")
 
 
