@@ -181,9 +181,11 @@ def at_a_glance(claims_of: dict[str, pd.DataFrame]) -> str:
     table = summary(every).set_index("claim")
     tested = table[[REPRODUCED, NOT_REPRODUCED, UNDECIDED]].sum(axis=1)
     always, never = table[REPRODUCED] == tested, table[REPRODUCED] == 0
+    open_ = table[UNDECIDED] == tested
     for words, chosen in (
         ("Reproduced wherever they were tested", always & (tested > 0)),
-        ("Reproduced nowhere", never & (tested > 0)),
+        ("Reproduced nowhere", never & ~open_ & (tested > 0)),
+        ("Undecided wherever they were tested", open_ & (tested > 0)),
         ("Reproduced in some runs", ~always & ~never),
     ):
         named = "; ".join(f"{table.about[claim]} ({claim})" for claim in table.index[chosen])

@@ -1,6 +1,7 @@
 """AGOP and EGOP: distances, rows and the claim."""
 
 import math
+import warnings
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from agop_dnc.data import synthetic
 from agop_dnc.studies import judging
-from agop_dnc.studies.egop import claims, rows
+from agop_dnc.studies.egop import claims, notes, rows
 from agop_dnc.studies.judging import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, Context
 
 SETTINGS = {"bandwidth": 10.0, "ridge": 1e-3, "iterations": 2}
@@ -93,3 +94,22 @@ def test_another_dimension_is_not_what_the_claim_is_about():
     context = Context({}, {("x₁x₂", "RFM"): {"d": 20}})
     found, _ = judging.evaluate([claims.SOURCE], {"egop": table()}, context)
     assert [row["verdict"] for row in found] == [REPRODUCED, NOT_TESTED]
+
+
+def test_gradients_without_error_get_no_rate():
+    """Those of |x₁ + x₂ + x₃| are ±(1, 1, 1): their outer product is the EGOP at every n."""
+    rows = [
+        ("absolute_sum", 0.0, n, seed, model, 0, "raw", metric, value)
+        for n in (100, 400)
+        for seed in (0, 1, 2)
+        for model, error in (("target", 0.0), ("laplace", 10 / n), ("rfm", 10 / n))
+        for metric, value in (("relative_error", error), ("cosine", 1.0))
+    ]
+    columns = ["target", "noise", "n", "seed", "model", "iteration", "gradients", "metric", "value"]
+    table = pd.DataFrame(rows, columns=columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        own, of_kernel, _ = notes.found_sentences(table).split("; that of ")
+        assert "stays at 0 (cosine" in own
+        assert "as $n$ to the power -1" in of_kernel
+        assert math.isnan(notes.rates(table).iloc[0, 1])

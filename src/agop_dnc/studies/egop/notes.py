@@ -53,7 +53,7 @@ def rates(table: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = {"target": title(*cast(tuple[str, float], key))}
         for model, iteration, gradients in drawn_models(table)[:3]:
             curve = own[(own.model == model) & (own.iteration == iteration)].groupby("n").value.mean()
-            row[model_title(model, iteration, gradients)] = curve[first] / curve[last]
+            row[model_title(model, iteration, gradients)] = curve[first] / curve[last] if curve[last] else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -83,7 +83,7 @@ def _sentence(name: str, rows: pd.DataFrame) -> str:
     errors = rows[rows.metric == "relative_error"].pivot(index="n", columns="seed", values="value").sort_index()
     cosine = rows[(rows.metric == "cosine") & (rows.n == rows.n.max())].value
     text = f"{'the ' if name.startswith('Laplace') else ''}{name} {change(errors.iloc[0], errors.iloc[-1])}"
-    if len(errors) > 1:
+    if len(errors) > 1 and (errors > 0).all(axis=None):  # gradients of one length alone have no error at any n
         slopes = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)[0]
         text += f", as $n$ to the power {estimate(slopes)}"
     return f"{text} (cosine similarity in the end {estimate(cosine, thousandths)})"

@@ -191,7 +191,7 @@ def _accuracy_against_share(axis: Axes, table: pd.DataFrame, threshold: float) -
         if not len(own):
             continue
         found = intervals(own, ["level"]).sort_values("level").merge(own.groupby("level").share.mean().reset_index())
-        x = found.share * (1 + 0.025 * (place - 1.5))  # beside each other, as intervals overlap
+        x = found.share * (1 + 0.025 * (place - 1.5))  # next to each other, as intervals overlap
         axis.plot(x, found["mean"], color=colour, linewidth=1.2, label=CRITERIA[criterion])
         _points(axis, x, found, "_", colour, marker)
         hollow = tested[(tested.criterion == criterion) & (tested.choice == "threshold")]

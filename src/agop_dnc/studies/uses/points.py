@@ -23,7 +23,7 @@ class Split:
     """A dataset without some classes, and points of other distributions.
 
     Attributes:
-        arrays: Training and test points of the classes that are kept, which are numbered anew from 0.
+        arrays: Training and test points of the classes that are kept, which are numbered from 0 again.
         others: By kind, points that no class of these is right for (n×d). All points are standardised with the training points'
             mean and deviation, those of the classes that are kept.
     """
@@ -83,7 +83,7 @@ def split(dataset: Dataset, held_out: int, seed: int, datasets: Mapping[str, Dat
 
 
 def _of_classes(dataset: Dataset, classes: list[int]) -> Dataset:
-    """Return the points of some classes alone, numbered anew, with their own mean and deviation."""
+    """Return the points of some classes alone, numbered from 0 again, with their own mean and deviation."""
     train, test = (np.isin(y, classes) for y in (dataset.y_train, dataset.y_test))
     x = dataset.x_train[train]
     deviation = np.where((x == x[0]).all(0), 0.0, x.std(0, ddof=1, dtype=np.float64))
