@@ -14,6 +14,7 @@ from agop_dnc.models.objectives import descend, noisy_labels, targets_of
 from agop_dnc.models.settings import ObjectiveSettings
 from agop_dnc.studies.other_training import figures, notes, quantities, rows
 from agop_dnc.studies.other_training.settings import Training, WaysSettings
+from agop_dnc.studies.other_training.study import STUDY
 
 SETTINGS = WaysSettings(
     hidden_layers=2, width=16, epochs=4, learning_rate=0.1, batch_size=16, weight_decay=[0.01], label_noise=[0.5, 1.0]
@@ -91,20 +92,7 @@ def table_of(nc1=(0.1, 0.2), accuracy=1.0, seeds=3, noise=0.3):
                 lines += [(*about, epoch, 1, "nfa", "sqrt_agop", 0.9), (*about, epoch, 1, "nfa", "sqrt_agop_null", 0.7)]
                 lines += [(*about, epoch, 0, "network", name, 0.5) for name in ("nc3", "nc4", "test_accuracy")]
                 lines += [(*about, epoch, 0, "network", "accuracy", fits if epoch else 0.1)]
-    columns = [
-        "dataset",
-        "loss",
-        "weight_decay",
-        "label_noise",
-        "batch_norm",
-        "seed",
-        "epoch",
-        "layer",
-        "component",
-        "metric",
-        "value",
-    ]
-    return pd.DataFrame(lines, columns=columns)
+    return pd.DataFrame(lines, columns=STUDY.tables[0].columns)
 
 
 def test_quantities_are_what_they_are_called():

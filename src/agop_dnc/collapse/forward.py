@@ -25,33 +25,11 @@ from torch import Tensor, nn
 
 from . import attention
 from .layers import MatrixLayer, matrix_layers, projections
+from .layouts import Layout, close, layout_of, named_layout, tolerance
 
 Key = tuple[str, int]  # a layer's name, and which of its calls in one forward pass
 OUTPUT: Key = ("the network's output", -1)
-# Relative to a tensor's largest entry: rounding in other orders, which differ with the number of points.
-_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3}
 _SILENT = {"CloneBackward0", "AliasBackward0"}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a tensor's points are: along `axis`, `factor` consecutive entries per point (windows of an image, say)."""
-
-    axis: int
-    factor: int
-
-    def features(self, t: Tensor, points: int) -> Tensor:
-        """Return a tensor as one row per point (points×…)."""
-        if t.shape[self.axis] != points * self.factor:
-            raise ValueError(f"a tensor of shape {tuple(t.shape)} does not hold {points} points as the first ones did")
-        return t.movedim(self.axis, 0).reshape(points, -1)
-
-    def mean(self, t: Tensor, points: int, channels: int) -> Tensor:
-        """Return the mean over all positions of each point (points×channels)."""
-        if t.ndim == 2 and self.factor == 1:
-            return self.features(t, points)
-        last = t.movedim(channels, -1)
-        return last.movedim(self.axis, 0).reshape(points, -1, last.shape[-1]).mean(1)
 
 
 @dataclass
@@ -316,7 +294,7 @@ def trace(instruments: Instruments, call: Run, first: Any, fewer: Any, points: i
         name, layer = key[0], instruments.layers[key[0]]
         x, z = whole[0][key], whole[1][key]
         layouts = [
-            _layout(many, kept.get(key), points)
+            layout_of(many, kept.get(key), points)
             for many, kept in ((x, recorder.kept_inputs), (z, recorder.kept_outputs))
         ]
         if layouts[0] is not None and layouts[1] is not None:
@@ -330,14 +308,14 @@ def trace(instruments: Instruments, call: Run, first: Any, fewer: Any, points: i
             found.faults[name] = "has no part in the network's output, as far as gradients show"
         elif layouts[0] is None or layouts[1] is None:
             found.faults[name] = "has an input or output of which no part belongs to each point alone"
-        elif not layer.computes(x, z, _tolerance(z)):
+        elif not layer.computes(x, z, tolerance(z)):
             found.faults[name] = (
                 f"is of type {type(layer.module).__name__}, whose output is not Wx + b of its weight and bias"
             )
     for name, layer in instruments.layers.items():
         if times[name] == 0:
             found.faults[name] = _why_not_called(name, layer)
-    found.features = {name: _named_layout(name, values, recorder.named, points) for name, values in whole[2].items()}
+    found.features = {name: named_layout(name, values, recorder.named, points) for name, values in whole[2].items()}
     for name in instruments._features:
         if name not in found.features:
             raise ValueError(f"features names '{name}', which is not called in the forward pass")
@@ -356,19 +334,6 @@ def other_parameters(network: nn.Module) -> Iterator[tuple[str, str]]:
                 name or type(module).__name__,
                 f"is of type {type(module).__name__}, whose {' and '.join(matrices)} multiplies no vectors as a linear layer's or a convolution's weight does",
             )
-
-
-def close(a: Tensor, b: Tensor) -> bool:
-    """Say whether two tensors agree to rounding, relative to the largest entry."""
-    if a.shape != b.shape:
-        return False
-    if not a.numel():
-        return True
-    return bool((a.detach() - b.detach()).abs().max() <= _tolerance(a) * b.detach().abs().max().clamp(min=1e-30))
-
-
-def _tolerance(t: Tensor) -> float:
-    return _ROUNDING.get(t.dtype, 5e-2)
 
 
 def _walk(start: Any, marks: dict[Any, Key]) -> tuple[set[Key], list[str]]:
@@ -396,30 +361,6 @@ def _reached(before: dict[Key, set[Key]]) -> set[Key]:
             seen.add(earlier)
             open_calls.append(earlier)
     return seen
-
-
-def _layout(many: Tensor, fewer: Tensor | None, points: int) -> Layout | None:
-    """Find the axis that counts points, from the same tensor for all of them and for all but the first."""
-    if fewer is None or many.ndim != fewer.ndim:
-        return None
-    axes = [axis for axis, (a, b) in enumerate(zip(many.shape, fewer.shape, strict=True)) if a != b]
-    if len(axes) != 1 or many.shape[axes[0]] % points:
-        return None
-    layout = Layout(axes[0], many.shape[axes[0]] // points)
-    if fewer.shape[axes[0]] != (points - 1) * layout.factor or (layout.factor > 1 and layout.axis > 0):
-        return None
-    return layout if close(layout.features(many, points)[1:], layout.features(fewer, points - 1)) else None
-
-
-def _named_layout(name: str, values: list[Any], fewer: dict[str, list[Any]], points: int) -> tuple[Layout, int]:
-    if len(values) != 1:
-        raise ValueError(f"features names '{name}', which is called {len(values)} times in one forward pass")
-    if not isinstance(values[0], Tensor):
-        raise ValueError(f"features names '{name}', whose output is a {type(values[0]).__name__} and no tensor")
-    layout = _layout(values[0], fewer[name][0], points)
-    if layout is None:
-        raise ValueError(f"features names '{name}', whose output has no part that belongs to each point alone")
-    return layout, values[0].numel() // points
 
 
 def _why_not_called(name: str, layer: MatrixLayer) -> str:
