@@ -96,7 +96,7 @@ def snakemake():
             capture_output=True,
             text=True,
             cwd=repository,
-            timeout=500,
+            timeout=1500,  # the largest run takes two minutes on two idle cores
             env=os.environ | environment,
         )
 

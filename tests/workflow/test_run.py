@@ -140,6 +140,7 @@ def report(finished, snakemake, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     done = snakemake(finished, "--report", path)
     assert done.returncode == 0, done.stderr
+    assert "mimetype" not in done.stderr  # every file's is known
     return path
 
 

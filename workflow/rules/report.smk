@@ -1,5 +1,10 @@
 """The report's start page and the index of the rendered notebooks; `snakemake --report` builds the report."""
 
+import mimetypes
+
+# Without it the report says that it does not know what the configuration is.
+mimetypes.add_type("text/plain", ".yaml")
+
 
 rule write_pages:
     input:
