@@ -36,7 +36,7 @@ def table():
 def test_quantities_are_those_of_the_curves(table):
     found = trends.summarise(table, SERIES, POINTS)
     of_largest = found[(found.n == 4000) & (found.seed == 1)].set_index("quantity").value
-    expected = {"rate": 0.7, "nc1": 10**-2.1, "nc2": 0.05}
+    expected = {"rate": 0.7, "layers": 3, "nc1": 10**-2.1, "nc2": 0.05}
     expected |= {"first_accuracy": 0.8, "best_accuracy": 0.9, "last_accuracy": 0.87}
     assert of_largest.to_dict() == pytest.approx(expected, rel=1e-12)
 
@@ -44,22 +44,31 @@ def test_quantities_are_those_of_the_curves(table):
 def test_layers_at_rounding_count_for_nothing(table):
     deep = pd.DataFrame(curve("small", 0, 5.0, 0.2, [0.8] * 4))  # 1e-5, 1e-10, and twice below 1e-12
     found = trends.summarise(deep, {"MNIST": ["small"]}, POINTS).set_index("quantity").value
-    assert found["nc1"] == pytest.approx(1e-10)
+    assert "nc1" not in found
+    assert found["layers"] == 2
     assert found["rate"] == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize(("quantity", "expected"), [("nc2", 0.2 * 2.0**-5), ("rate", 1.0)])
+@pytest.mark.parametrize(("quantity", "expected"), [("nc2", 0.2 * 2.0**-5), ("rate", 1.0), ("layers", 3.0)])
 def test_trend_goes_on_along_the_line(table, quantity, expected):
     found = trends.summarise(table, SERIES, POINTS)
     rows = found[found.quantity == quantity]
-    (value,) = trends.trend(rows, [32_000], quantity in trends.LOGARITHMIC)
+    (value,) = trends.trend(rows, [32_000])
     assert value == pytest.approx(expected, rel=1e-9)
 
 
 def test_two_sizes_have_no_trend(table):
     found = trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS)
     with pytest.raises(ValueError, match="3 sizes"):
-        trends.trend(found[found.quantity == "nc2"], [10_000], True)
+        trends.trend(found[found.quantity == "nc2"], [10_000])
+
+
+def test_trend_of_an_accuracy_is_a_power_law_of_the_errors():
+    n = np.array([1000, 2000, 4000])
+    rows = pd.DataFrame({"seed": 0, "n": n, "quantity": "last_accuracy", "value": 1 - 0.2 * (n / 1000) ** -0.5})
+    assert trends.trend(rows, [16_000, 1e12]) == pytest.approx([0.95, 1 - 0.2e-4 / 10**0.5], rel=1e-9)
+    perfect = trends.trend(rows.assign(value=1.0), [10])
+    assert perfect == pytest.approx([1 - trends.LEAST_ERROR])
 
 
 def test_sentences_state_the_ends_and_the_trend(table):
@@ -76,7 +85,17 @@ def test_figure_shows_every_size_and_the_target(table):
     points = nc2.lines[0]
     assert np.array_equal(points.get_xdata(), [1000, 2000, 4000])
     assert points.get_ydata() == pytest.approx([0.2, 0.1, 0.05])
+    assert drawn.axes[1].get_title() == "NC1 at the last layer"
     assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["1k", "2k", "4k", "32k"]
+
+
+def test_figure_counts_layers_where_nc1_is_rounding_in_the_end(table):
+    deep = table.assign(value=table.value.where(table.metric != "nc1", table.value**7))
+    found = trends.summarise(deep, SERIES, POINTS)
+    drawn = figures.sizes_figure(found, notes.panels(found), trends.random_nc2(deep, SERIES), 32_000, "caption")
+    assert drawn.axes[1].get_title() == "layers before NC1 is rounding"
+    assert list(drawn.axes[1].lines[0].get_ydata()) == [3, 2, 2]  # 0.5, 0.6 and 0.7 decades per layer, sevenfold
+    assert "the number of layers before NC1 is rounding goes from 3" in notes.found_sentences(found, 32_000)
 
 
 @pytest.mark.parametrize(

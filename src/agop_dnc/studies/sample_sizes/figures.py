@@ -17,10 +17,12 @@ from ..deep_rfm.notes import ACTIVATIONS
 from .trends import LEAST_SIZES, LOGARITHMIC, trend
 
 _GREY = "0.45"
+# In place of the second panel where NC1 is never rounding.
+_FLOOR = ("NC1 at the last layer", {"nc1": ("NC1", BLUE, "o")})
 # Panels: title, and the quantities with label, colour and marker.
 _PANELS = (
     ("decades of NC1 per layer", {"rate": ("fall of NC1 per layer", BLUE, "o")}),
-    ("NC1 at the last layer", {"nc1": ("NC1", BLUE, "o")}),
+    ("layers before NC1 is rounding", {"layers": ("layers", BLUE, "o")}),
     ("NC2 at the last layer", {"nc2": ("NC2", ORANGE, "^")}),
     (
         "test accuracy",
@@ -40,7 +42,9 @@ def sizes_figure(
     target: int,
     caption: str,
 ) -> Figure:
-    """Draw a row per (series, activation): the fall of NC1 per layer, the last NC1 and NC2, and the test accuracy against n.
+    """Draw a row per (series, activation) against n: the fall of NC1 per layer, its end, the last NC2, and the test accuracy.
+
+    The end of NC1 is its value at the last layer or, if that is rounding, the number of layers before it is.
 
     Args:
         found: Rows of :func:`.trends.summarise`.
@@ -54,7 +58,9 @@ def sizes_figure(
     )
     for line, (series, activation) in zip(axes, panels, strict=True):
         own = found[(found.series == series) & (found.activation == activation)]
-        for axis, (title, quantities) in zip(line, _PANELS, strict=True):
+        has_floor = (own.quantity == "nc1").sum() == (own.quantity == "layers").sum()
+        chosen = (_PANELS[0], _FLOOR if has_floor else _PANELS[1], *_PANELS[2:])
+        for axis, (title, quantities) in zip(line, chosen, strict=True):
             for quantity, (label, colour, marker) in quantities.items():
                 _curve(axis, own[own.quantity == quantity], quantity, label, colour, marker, target)
             axis.set(xscale="log", xlabel="training points n", title=title)
@@ -79,9 +85,7 @@ def _curve(axis: Axes, rows: pd.DataFrame, quantity: str, label: str, colour: st
         linear_band(axis, curve, "n", label, colour, marker)
     if rows.groupby("seed").n.nunique().max() >= LEAST_SIZES:
         n = np.geomspace(curve.n.min(), target, 20)
-        axis.plot(
-            n, trend(rows, list(n), quantity in LOGARITHMIC), color=colour, linestyle="--", linewidth=0.9, alpha=0.8
-        )
+        axis.plot(n, trend(rows, list(n)), color=colour, linestyle="--", linewidth=0.9, alpha=0.8)
 
 
 def _label_sizes(axis: Axes, sizes: Sequence[int], target: int) -> None:

@@ -6,10 +6,11 @@ import pandas as pd
 
 from ...notes import short
 from ..deep_rfm.notes import ACTIVATIONS
-from .trends import LEAST_SIZES, LOGARITHMIC, trend
+from .trends import LEAST_SIZES, trend
 
 _WORDS = {
     "rate": "the fall of NC1 per layer in decades",
+    "layers": "the number of layers before NC1 is rounding",
     "nc1": "the last layer's NC1",
     "nc2": "the last layer's NC2",
     "last_accuracy": "the final predictor's test accuracy",
@@ -29,8 +30,8 @@ def caption(found: pd.DataFrame, target: int) -> str:
     counted = f"{most} {'seed' if most == 1 else 'seeds'}" if least == most else f"{least} to {most} seeds"
     return (
         f"Deep RFMs on the first n = {sizes} training points; means over {counted} with one standard deviation. Dashed: the line "
-        f"through the values against log n (NC1, NC2: through their logarithms), drawn on to n = {target:,} (vertical line). Dotted: NC2 of "
-        "random directions (median)."
+        f"through the values against log n (NC1, NC2 and shares of errors: through their logarithms), drawn on to n = {target:,} (vertical line). "
+        "Dotted: NC2 of random directions (median)."
     )
 
 
@@ -42,6 +43,7 @@ def by_size(found: pd.DataFrame) -> pd.DataFrame:
         columns={
             "activation": "features",
             "rate": "decades of NC1 per layer",
+            "layers": "layers above rounding",
             "nc1": "last NC1",
             "nc2": "last NC2",
             "first_accuracy": "accuracy, layer 1",
@@ -69,5 +71,5 @@ def _sentence(rows: pd.DataFrame, quantity: str, target: int) -> str:
     text = f"{_WORDS[quantity]} goes from {short(means[low])} at n = {low:,} to {short(means[high])} at n = {high:,}"
     if rows.groupby("seed").n.nunique().max() < LEAST_SIZES:
         return text
-    (value,) = trend(rows, [target], quantity in LOGARITHMIC)
+    (value,) = trend(rows, [target])
     return f"{text} (its trend gives {short(value)} at n = {target:,})"
