@@ -26,7 +26,7 @@ OURS = {
     "cos": DeepRfmSettings(activation="cos", kernel="laplace", width=1024, feature_bandwidth=0.05),
 }
 # For ReLU the scale of M changes nothing but rounding, as points are normalised after it; its number of features is the released code's.
-CHANGES = {
+CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "relu": {"float32": {"precision": "float32"}, "released": {"precision": "float32", "agop_scale": "max"}},
     "cos": {
         "float32": {"precision": "float32"},
