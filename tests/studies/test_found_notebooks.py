@@ -61,6 +61,8 @@ def test_rendered_notebooks_have_one_text_of_sentences(run, request):
         if figure.notebook in EXEMPT:
             continue
         notebook = read(folder / f"results/{config.run}/notebooks/{name}.ipynb")
+        everything = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert not [output.text for output in everything if output.output_type == "stream"], name  # a warning, say
         outputs = [output for place in tagged(notebook) for output in notebook.cells[place].outputs]
         assert len(outputs) == 1, name
         lines = outputs[0].data["text/markdown"].splitlines()
