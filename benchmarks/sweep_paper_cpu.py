@@ -1,4 +1,4 @@
-"""Try the MLP's settings of config/paper_cpu.yaml on the first 10,000 points, by training accuracy alone, one thread, seed 0.
+"""Try the networks' settings of config/paper_cpu.yaml on the first 10,000 points, by training accuracy alone, one thread, seed 0.
 
 `python benchmarks/sweep_paper_cpu.py DATA_ROOT` trains what is missing in benchmarks/sweep_paper_cpu.csv and appends a row per training:
 the training accuracy after every `look_every` epochs. `cifar10_jpeg` is CIFAR-10 from JPEG images, in the npz file that CIFAR10_NPZ in the
@@ -21,11 +21,13 @@ from agop_dnc.models import networks, training
 from agop_dnc.models.settings import TrainingSettings
 
 TABLE = Path(__file__).with_suffix(".csv")
-COLUMNS = ("dataset", "init_scale", "learning_rate", "momentum", "batch_size", "epochs", "look_every")
+COLUMNS = ("architecture", "dataset", "init_scale", "learning_rate", "momentum", "batch_size", "epochs", "look_every")
 GRID = [
-    ("mnist", 0.2, 0.05, 0.0, 128, 500, 50),
-    ("mnist", 0.2, 0.05, 0.9, 128, 150, 25),
-    ("cifar10_jpeg", 0.3, 0.05, 0.9, 128, 100, 25),
+    ("mlp", "mnist", 0.2, 0.05, 0.0, 128, 500, 50),
+    ("mlp", "mnist", 0.2, 0.05, 0.9, 128, 150, 25),
+    ("mlp", "cifar10_jpeg", 0.3, 0.05, 0.9, 128, 100, 25),
+    ("resnet18", "mnist", 0.2, 0.05, 0.9, 32, 12, 1),
+    ("resnet18", "cifar10_jpeg", 0.2, 0.05, 0.9, 32, 13, 1),
 ]
 
 
@@ -39,10 +41,10 @@ def arrays_of(dataset: str, root: str) -> Any:
 
 def accuracies(point: tuple[Any, ...], root: str) -> list[float]:
     """Return the training accuracies of one point of the grid."""
-    dataset, scale, rate, momentum, batch_size, epochs, look_every = point
+    architecture, dataset, scale, rate, momentum, batch_size, epochs, look_every = point
     arrays = arrays_of(dataset, root)
     x, y = arrays.x_train.reshape(-1, *arrays.image_shape), arrays.y_train
-    network, found = networks.build("mlp", arrays.image_shape, 10, init_scale=scale, seed=0), []
+    network, found = networks.build(architecture, arrays.image_shape, 10, init_scale=scale, seed=0), []
     with tempfile.TemporaryDirectory() as folder:
         for done in range(look_every, epochs + 1, look_every):  # each goes on from the snapshot of the last
             settings = TrainingSettings(
