@@ -1,4 +1,4 @@
-"""What the tests share: the repository, a way to run the workflow as a user does, and runs that all workers share."""
+"""Provide what the tests share: the repository, a way to run the workflow as a user does, and runs common to all workers."""
 
 import itertools
 import os
@@ -134,7 +134,7 @@ def _running(snakemake, **settings):
 
 @pytest.fixture(scope="session")
 def finished(shared, snakemake):
-    """A finished run of the test configuration with two cores, in a folder whose name is not plain. Only to be read."""
+    """Return a finished run of the test configuration with two cores, in a folder whose name has a space and an accent; only read it."""
     return shared("two cores é", _running(snakemake))
 
 

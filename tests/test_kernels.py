@@ -128,3 +128,29 @@ def test_matrix_square_root_squares_back(draw):
     root = agop.matrix_sqrt(M)
     torch.testing.assert_close(root @ root, M, rtol=0, atol=1e-12)
     torch.testing.assert_close(root, root.T, rtol=0, atol=1e-14)
+
+
+@pytest.fixture
+def float32_eigh_fails(monkeypatch):
+    real = torch.linalg.eigh
+
+    def eigh(M):
+        if M.dtype == torch.float32:
+            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+        return real(M)
+
+    monkeypatch.setattr(torch.linalg, "eigh", eigh)
+
+
+def test_a_square_root_that_float32_cannot_find_is_found_in_float64(draw, float32_eigh_fails):
+    A = draw(8, 5)
+    M = A @ A.T
+    root = agop.matrix_sqrt(M.float())
+    assert root.dtype == torch.float32
+    torch.testing.assert_close(root @ root, M.float(), rtol=0, atol=1e-5)  # a hundred roundings of entries below 20
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_a_matrix_with_nan_has_no_square_root(precision):
+    with pytest.raises(torch.linalg.LinAlgError):
+        agop.matrix_sqrt(torch.full((3, 3), float("nan"), dtype=precision))

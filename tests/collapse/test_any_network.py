@@ -640,8 +640,8 @@ def test_a_result_without_layers_has_a_sentence_and_no_empty_panel():
 
 
 def test_large_layers_are_announced(monkeypatch):
-    monkeypatch.setattr("agop_dnc.collapse.network._rate", lambda: 1.0)
-    monkeypatch.setattr("agop_dnc.collapse.network._SMALL", 0)
+    monkeypatch.setattr("agop_dnc.collapse.forecast._rate", lambda: 1.0)
+    monkeypatch.setattr("agop_dnc.collapse.forecast._SMALL", 0)
     network, (X, y) = gelu_mlp(torch.float64)
     said = []
     with pytest.warns(UserWarning, match=r"minutes, .* for 2 \(8×9\); leave layers out"):

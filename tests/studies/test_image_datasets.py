@@ -9,7 +9,8 @@ import torch
 from agop_dnc.data.prepared import Dataset
 from agop_dnc.errors import UserError
 from agop_dnc.models import conv_rfm
-from agop_dnc.studies.image_datasets import figures, rows
+from agop_dnc.studies import all as studies
+from agop_dnc.studies.image_datasets import figures, rows, study
 from agop_dnc.studies.noisy_images.rows import draw_points
 
 SETTINGS = {
@@ -92,6 +93,20 @@ def test_the_table_has_the_slides_numbers_next_to_ours():
     assert "slides" not in figures.found_sentences(other)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "source", "title"),
+    [
+        ("cifar10_jpeg", "cifar10", "CIFAR-10 (JPEG)"),
+        ("mine", "cifar10", "CIFAR-10"),
+        ("gtsrb", "gtsrb", "GTSRB"),
+        ("mine", "mine", "mine"),
+    ],
+)
+def test_a_dataset_is_called_by_its_own_title_first(dataset, source, title):
+    table = table_of([ONE]).assign(dataset=dataset)
+    assert figures.steps_table(figures.choices(table), {dataset: source})["dataset"].tolist() == [title]
+
+
 def test_the_figure_draws_a_panel_per_dataset():
     table = pd.concat([table_of([ONE] * 2), table_of([ONE] * 2).assign(dataset="mine")])
     figure = figures.images_figure(table, {"cifar10": "cifar10", "mine": "mine"}, "a caption")
@@ -104,3 +119,29 @@ def test_the_figure_draws_a_panel_per_dataset():
     assert crosses == pytest.approx([0.23])
     assert [text.get_text() for text in steps.get_xticklabels()] == ["CIFAR-10", "mine"]
     plt.close(figure)
+
+
+def configuration(tmp_path, section):
+    """Return a configuration of CIFAR-10 from a file of one's own."""
+    path = tmp_path / "images.yaml"
+    path.write_text(f"datasets: {{mine: {{source: npz, path: mine.npz}}}}\nimage_datasets: {section}\n")
+    return studies.load([str(path)])
+
+
+def test_a_dataset_is_compared_with_the_slides_name_that_it_is_given(tmp_path):
+    named = configuration(tmp_path, "{datasets: [mine], slides: {mine: cifar10}}")
+    (figure,) = study.figures(named)
+    assert figure.parameters["sources"] == {"mine": "cifar10"}
+    assert "slides" not in study.job_settings(named)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{datasets: [mine], slides: {cifar10_jpeg: cifar10}}", "slides names cifar10_jpeg"),
+        ("{datasets: [mine], slides: {mine: cifar}}", "slides.mine"),
+    ],
+)
+def test_a_name_that_the_slides_or_the_section_lack_is_refused(tmp_path, section, said):
+    with pytest.raises(UserError, match=said):
+        study.check(configuration(tmp_path, section))

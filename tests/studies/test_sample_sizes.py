@@ -73,9 +73,21 @@ def test_trend_of_an_accuracy_is_a_power_law_of_the_errors():
 
 def test_sentences_state_the_ends_and_the_trend(table):
     said = notes.found_sentences(trends.summarise(table, SERIES, POINTS), 32_000)
-    assert "NC2 goes from 0.2 at n = 1,000 to 0.05 at n = 4,000 (its trend gives 0.00625 at n = 32,000)" in said
+    assert "NC2 goes from 0.2 at n = 1,000 to 0.05 at n = 4,000 (a straight line gives 0.00625 at n = 32,000)" in said
+    # 3 layers of 0.7 decades at 4,000; the lines go on to 3 layers and 1.0.
+    assert (
+        "give 2.1 decades from the start to rounding at n = 4,000, and the two straight lines give 3.0 at n = 32,000"
+        in said
+    )
     without = notes.found_sentences(trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS), 32_000)
-    assert "trend" not in without
+    assert "straight" not in without
+
+
+def test_curves_that_are_rounding_at_once_have_no_fall_to_speak_of():
+    at_once = pd.DataFrame(row for dataset in POINTS for row in curve(dataset, 0, 13.0, 0.2, [0.8] * 3))
+    said = notes.found_sentences(trends.summarise(at_once, SERIES, POINTS), 32_000)
+    assert "the number of layers before NC1 is rounding goes from 0" in said
+    assert "decades" not in said
 
 
 def test_figure_shows_every_size_and_the_target(table):

@@ -123,6 +123,20 @@ def test_a_curve_that_still_falls_has_no_floor():
     )
 
 
+@pytest.mark.parametrize(("turn", "words"), [(0.02, "by way of 0.02 at $D = 256$"), (1.0, "by way of 1 at $D = 256$")])
+def test_a_floor_that_turns_is_no_power_of_the_width(turn, words):
+    found = floors.floors(swept(lambda width, seed: {64: 0.1, 256: turn, 1024: 0.2}[width]))
+    text = widths_notes.found_sentences(found, {"digits": 10})
+    assert f"{words}: not along a power of $D$" in text
+    assert "exponent over" not in text
+
+
+def test_two_widths_have_no_power():
+    found = floors.floors(swept(lambda width, seed: 0.1))
+    text = widths_notes.found_sentences(found[found.width < 1000], {"digits": 10})
+    assert "NC2 has reached a floor in 6 of 6 curves, at too few widths for a slope" in text
+
+
 def test_a_curve_that_hardly_falls_or_rises_has_no_floor():
     for floor, rate in ((30.0, 0.4), (0.0, 1.1)):
         found = floors.floors(swept(lambda width, seed, floor=floor: floor, rate=rate))

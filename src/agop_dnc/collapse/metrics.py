@@ -222,12 +222,12 @@ def gram_deviation(X: Tensor, y: Tensor) -> dict[str, float]:
 
 
 def simplex_gram(K: int) -> Tensor:
-    """Cosines between K centred class means under collapse, Σ_ETF = K/(K−1) (I − 11ᵀ/K): 1, and −1/(K−1) off the diagonal."""
+    """Return the cosines between K centred class means under collapse, Σ_ETF = K/(K−1) (I − 11ᵀ/K): 1, and −1/(K−1) off the diagonal."""
     return K / (K - 1) * (torch.eye(K, dtype=torch.float64) - 1 / K)
 
 
 def thin(y: Tensor, at_most: int) -> Tensor:
-    """Indices of at most `at_most` samples, evenly spaced within each class, the classes' shares kept; sorted.
+    """Return the indices of at most `at_most` samples, evenly spaced within each class, the classes' shares kept; sorted.
 
     Thinning samples leaves every entry of their Gram matrix as it was; averaging blocks would look more collapsed.
 
@@ -290,7 +290,7 @@ def random_directions_nc2(K: int, d: int, draws: int = 1000, seed: int = 0) -> T
 
 
 def _blocks(X: Tensor) -> list[slice]:
-    """Slices of rows whose residuals in float64 stay in a core's cache (2 MiB), or keep another device busy (64 MiB)."""
+    """Return slices of rows whose residuals in float64 stay in a core's cache (2 MiB), or keep another device busy (64 MiB)."""
     at_most = max(1, 2**18 // max(1, X.shape[1])) if X.device.type == "cpu" else None
     return row_chunks(len(X), 8 * X.shape[1], at_most)
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 from ..labels import signed_one_hot
 from ..randomness import generator
 from .ablation import truncations
+from .forecast import announce
 from .layer_agop import LayerAgop, random_frame
 from .layers import ConvolutionLayer
 from .metrics import COLLAPSE, ClassMeans, Scatter, nc3, nearest_mean
@@ -29,10 +28,7 @@ __all__ = ["CHUNK", "COLUMNS", "COMPONENTS", "gradient_outer_products", "loss_an
 
 CHUNK = 512  # points that go through the network at once, at most
 ROTATIONS = 5  # over which the weight-preserving null is a mean
-# Bytes of a random frame that is kept for the next measurement, and a forecast in seconds that is worth a warning.
-_KEPT_BYTES = 40 * 2**20
-_LONG = 60.0
-_SMALL = 1e12  # operations below which no forecast is made
+_KEPT_BYTES = 40 * 2**20  # of a random frame that is kept for the next measurement
 
 
 def measure(
@@ -119,7 +115,7 @@ def measure(
     options = {"classes": classes, "features": features, "positions": positions, "output": output, "progress": progress}
     with Session(network, X, y, layers, most=CHUNK, **options) as session:
         wanted, places = session.places()
-        _announce(session, rotations)
+        announce(session, rotations)
         means = _class_means(session, places)
         scatters, S, rows = _scatter_and_gradients(session, means)
         rows += _traces(session, scatters)
@@ -295,42 +291,6 @@ def _add_products(session: Session, sums: list[Tensor], chunk: Chunk) -> None:
 
 def _averaged(session: Session, sums: list[Tensor]) -> list[Tensor]:
     return [s / (session.points.N * session.positions_of(site)) for s, site in zip(sums, session.sites, strict=True)]
-
-
-def _announce(session: Session, rotations: int) -> None:
-    """Warn of layers whose matrices take more than a minute, before anything else is done."""
-    shapes = {site.name: site.layer.weight.shape for site in session.sites}
-    large = {name: operations(width, d, rotations) for name, (width, d) in shapes.items()}
-    if sum(large.values()) < _SMALL:
-        return
-    rate = _rate()
-    seconds = {name: count / rate for name, count in large.items()}
-    if sum(seconds.values()) > _LONG:
-        name = max(seconds, key=lambda name: seconds[name])
-        shape = "×".join(map(str, shapes[name]))
-        text = (
-            f"decompositions of the layers' matrices will take about {sum(seconds.values()) / 60:.0f} minutes, "
-            f"{seconds[name] / 60:.0f} of them for {name} ({shape}); leave layers out with layers="
-        )
-        session.say(text)
-        warnings.warn(text, stacklevel=3)
-
-
-def operations(width: int, d: int, rotations: int) -> float:
-    """Return about how many operations a layer's AGOP, its root and its nulls take."""
-    r = min(width, d)
-    reductions = 2 * 4.0 * d * r * r if d > width else 0.0  # W's row space and the random frame of it
-    root = 20.0 * r**3
-    return reductions + 2.0 * width * width * r + 4.0 * d * r * r + root + rotations * (root + 4.0 * width * width * r)
-
-
-def _rate() -> float:
-    """Return operations per second in an eigendecomposition here, measured on one that takes a tenth of a second."""
-    A = torch.randn(600, 600, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    A = A + A.T
-    start = time.perf_counter()
-    torch.linalg.eigh(A)
-    return 20.0 * 600**3 / (time.perf_counter() - start)
 
 
 def _row(layer: int, component: str, metric: str, value: float, name: str = "") -> dict[str, Any]:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import did_you_mean
-from .forward import OUTPUT, Instruments, Key, Trace, other_parameters, trace
+from .forward import OUTPUT, Trace, other_parameters, trace
 from .gradients import autograd_products, relu_stack_products
+from .instruments import Instruments, Key
 from .layers import MatrixLayer
 from .layouts import Layout
 from .points import Batch, Choice, Points, left_out, run

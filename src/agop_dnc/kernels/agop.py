@@ -118,10 +118,21 @@ def matrix_power(M: Tensor, power: float) -> Tensor:
     tensor([[2.0000, 0.0000],
             [0.0000, 1.0000]])
     """
-    eigenvalues, vectors = torch.linalg.eigh(M)
+    eigenvalues, vectors = _eigh(M)
     half = vectors * eigenvalues.clamp_(min=0).pow(power / 2)
     result: Tensor = half @ half.T
     return result
+
+
+def _eigh(M: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues and eigenvectors; where LAPACK's float32 routine does not converge, those found in float64, rounded."""
+    try:
+        eigenvalues, vectors = torch.linalg.eigh(M)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        if M.dtype == torch.float64:
+            raise
+        eigenvalues, vectors = (found.to(M.dtype) for found in torch.linalg.eigh(M.double()))
+    return eigenvalues, vectors
 
 
 def matrix_sqrt(M: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class Configuration(Settings):
         return [name for name in self.chosen(names) if self.datasets[name].labels == "original"]
 
     def chosen(self, names: Sequence[str] | None) -> list[str]:
-        """Return the datasets that a list names, in the configuration's order; those with their own labels without a list."""
+        """Return the datasets named, in the configuration's order; if names is None, all those with their own labels."""
         if names is None:
             return [name for name, settings in self.datasets.items() if settings.labels == "original"]
         return [name for name in self.datasets if name in names]
@@ -144,7 +144,7 @@ def load(
             that says what replaced them.
 
     Raises:
-        UserError: With one sentence, for a file that cannot be read and for every setting that cannot be meant.
+        UserError: If a file cannot be read or a setting is not valid; the message is one sentence.
     """
     given: Config = {}
     for file in files:

@@ -35,7 +35,7 @@ Run ``{run}``: {datasets}; seeds {seeds}. {versions}. The configuration is in th
 """
 _HOW = """
 
-How many of the verdicts on each claim were which: one per dataset and model. `claims.html`_ (category Rendered notebooks) says where, with
+The table counts the verdicts on each claim, one per dataset and model. `claims.html`_ (category Rendered notebooks) says where each was given, with
 the bounds for the 95 % interval over seeds, the reason for each, and the evidence.
 """
 

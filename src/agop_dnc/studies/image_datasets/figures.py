@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...drawing import BLACK, BLUE, ORANGE, captioned, legend_above
-from ...notes import TITLES
+from ...notes import TITLES, title
 from ..judging import LEAST_SEEDS, interval
 
 # Test accuracies in percent of the CNTK, and of the CNTK with AGOP, in the authors' slides; their settings are not known.
@@ -23,7 +23,10 @@ SLIDES = {
     "gtsrb": (91.76, 93.02),
     "emnist": (86.01, 86.73),
 }
-_TITLES = TITLES | {"cifar100": "CIFAR-100", "gtsrb": "GTSRB", "emnist": "EMNIST letters"}
+
+
+def _title(dataset: str, source: str) -> str:
+    return title(dataset if dataset in TITLES else source)
 
 
 def choices(table: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +62,7 @@ def choices(table: pd.DataFrame) -> pd.DataFrame:
 def images_figure(table: pd.DataFrame, sources: Mapping[str, str], caption: str) -> Figure:
     """Draw a panel per dataset with the accuracies of CNTK and ConvRFM, and one with the steps between them.
 
-    There are each seed's, their mean, what the test data themselves would choose, and the slides'.
+    Each panel shows every seed's accuracies, their mean, the mean if the test data choose, and the slides' numbers.
 
     Args:
         table: Rows of image_datasets.csv.
@@ -74,7 +77,7 @@ def images_figure(table: pd.DataFrame, sources: Mapping[str, str], caption: str)
     figure, axes = plt.subplots(1, len(sources) + 1, figsize=(width, 4.0), squeeze=False, layout="constrained")
     for axis, (dataset, source) in zip(axes[0][:-1], sources.items(), strict=True):
         _accuracies(axis, found[found.dataset == dataset], SLIDES.get(source))
-        axis.set_title(_TITLES.get(source, dataset), fontsize=9)
+        axis.set_title(_title(dataset, source), fontsize=9)
         axis.set_xticks([0, 1], ["CNTK", "ConvRFM"])
         axis.set(xlim=(-0.3, 1.3))
     axes[0][0].set_ylabel("test accuracy")
@@ -97,7 +100,7 @@ def _steps(axis: Axes, found: pd.DataFrame, sources: Mapping[str, str]) -> None:
         if source in SLIDES:
             axis.plot(place - 0.15, SLIDES[source][1] - SLIDES[source][0], "x", color=BLACK)
     axis.axhline(0, color=BLACK, linewidth=0.6)
-    axis.set_xticks(range(len(sources)), [_TITLES.get(source, name) for name, source in sources.items()], fontsize=7)
+    axis.set_xticks(range(len(sources)), [_title(*names) for names in sources.items()], fontsize=7)
     axis.set(xlim=(-0.5, len(sources) - 0.5), ylabel="ConvRFM less CNTK, points of accuracy")
 
 
@@ -131,7 +134,7 @@ def steps_table(found: pd.DataFrame, sources: Mapping[str, str]) -> pd.DataFrame
         slides = SLIDES.get(source, (float("nan"), float("nan")))
         records.append(
             {
-                "dataset": _TITLES.get(source, dataset),
+                "dataset": _title(dataset, source),
                 "CNTK": 100 * rows.cntk.mean(),
                 "ConvRFM": 100 * rows.conv_rfm.mean(),
                 "step": step.mean(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
+from ...errors import UserError
 from ...pipeline import forecasts
 from ...pipeline.config import Config, Configuration, plain
 from ...pipeline.tolerances import ALL_ROWS, Tolerance
@@ -28,6 +29,9 @@ class ImageDatasetsSection(ConvRfmSettings):
         description="Added to the diagonal of the kernel matrix, whose largest entry is 1; validation data choose among several, each "
         "of which costs as much as the first.",
     )
+    slides: dict[str, Literal["svhn", "cifar10", "cifar100", "gtsrb", "emnist"]] = Field(
+        {}, description="By dataset, the name under which the slides' table has it, if that is not its own."
+    )
 
 
 def section(config: Configuration) -> ImageDatasetsSection:
@@ -44,7 +48,7 @@ def job_settings(config: Configuration) -> Config:
     """Return the settings of the study as a job's parameters."""
     if not config.has("image_datasets"):
         return {}
-    return {key: value for key, value in plain(section(config)).items() if key not in ("datasets", "seeds")}
+    return {key: value for key, value in plain(section(config)).items() if key not in ("datasets", "seeds", "slides")}
 
 
 def forecast(config: Configuration, shape: forecasts.Shape, rate: float) -> forecasts.Forecast:
@@ -54,8 +58,13 @@ def forecast(config: Configuration, shape: forecasts.Shape, rate: float) -> fore
 
 
 def check(config: Configuration) -> None:
-    """Raise UserError for datasets that the configuration lacks, with random labels, or with too few points."""
+    """Raise UserError for datasets that the configuration or the section lacks, with random labels, or with too few points."""
     own_labels(config, "image_datasets", section(config).datasets)
+    unknown = [name for name in section(config).slides if name not in section(config).datasets]
+    if unknown:
+        raise UserError(
+            f"configuration: image_datasets.slides names {unknown[0]}, which image_datasets.datasets does not; add it there"
+        )
     for name in section(config).datasets:
         check_points(config, "image_datasets", name, section(config))
 
@@ -87,7 +96,9 @@ def figures(config: Configuration) -> Iterator[Figure]:
         tables=("image_datasets",),
         datasets=tuple(chosen),
         parameters={
-            "sources": {name: config.datasets[name].dataset or name for name in chosen},
+            "sources": {
+                name: section(config).slides.get(name) or config.datasets[name].dataset or name for name in chosen
+            },
             "settings": [job_settings(config) | {"seeds": section(config).seeds}],
         },
     )

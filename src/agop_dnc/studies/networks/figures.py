@@ -137,7 +137,8 @@ def truncation_figure(rows: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]], ca
                 label, colour, marker = SVD_CURVES[side]
                 curve = summary(cut[(cut.component == side) & (cut["rank"] < full)], ["rank"]).sort_values("rank")
                 band(axis, curve["rank"], curve["mean"], curve["std"], f"{label}, top $r$", colour, marker)
-                axis.axhline(here[here.component == side].value.mean(), color=colour, linewidth=1, linestyle="--")
+                whole_layer = here[here.component == side].value.mean()
+                axis.axhline(whole_layer, color=colour, linewidth=1, linestyle="--", label=f"{label}, all")
             levels = {
                 r"$\Phi$": (here[here.component == "input"], "-"),
                 r"$\mathrm{AGOP}^{1/2}\Phi$": (cut[(cut.component == "agop_root") & (cut["rank"] == full)], ":"),

@@ -1,1 +1,1 @@
-"""Images whose class a small part decides, in noise: what ConvRFM is shown on."""
+"""Study ConvRFM on images in noise, whose class is decided by a small part of the image."""

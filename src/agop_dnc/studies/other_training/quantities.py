@@ -21,7 +21,7 @@ DRAWN = ("nc1", "nc2", "nc3", "nc4", "excess", "svd_share")
 def quantities(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per network.
 
-    Columns: those of :data:`KEYS`; `way`, its name; `fitted`, whether its training accuracy is 0.99; `accuracy`, `test_accuracy` (NaN
+    Columns: those of :data:`KEYS`; `way`, its name; `fitted`, whether its training accuracy is at least 0.99; `accuracy`, `test_accuracy` (NaN
     without test points), `nc1_true` and those of :data:`DRAWN`, and all of these also `untrained_…`.
     """
     records = []

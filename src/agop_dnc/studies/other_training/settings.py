@@ -27,7 +27,7 @@ class Training(Settings):
 
 
 class WaysSettings(MlpSettings):
-    """An MLP, its optimiser, and the ways in which it is trained, one of which changes one thing."""
+    """Describe an MLP, its optimiser, and the ways in which it is trained, each of which changes at most one thing."""
 
     hidden_layers: int = with_default(HeadSettings, "hidden_layers", 3)
     width: int = with_default(HeadSettings, "width", 128)

@@ -154,7 +154,7 @@ def _accuracies_of_pairs(axis: Axes, table: pd.DataFrame) -> None:
 def tickets_figure(
     table: pd.DataFrame, images: Mapping[str, Images], names: Mapping[str, str], threshold: float, caption: str
 ) -> Figure:
-    """Draw a row per dataset and for each kind of model accuracy against the share of pixels kept, and those above the threshold.
+    """Draw a row per dataset: for each kind of model, accuracy against the share of pixels kept, and the pixels above the threshold.
 
     Args:
         table: lottery_tickets.csv.

@@ -35,7 +35,7 @@ class Labelled:
 
 
 def pixels(dataset: Dataset) -> tuple[Labelled, Labelled]:
-    """Return a dataset's training and test images in [0, 1]: its numbers from the least to the largest of training, cut off beyond them.
+    """Return a dataset's training and test images, scaled to [0, 1] by the least and largest training values and clipped.
 
     Images are not standardised per pixel, as a corner that is empty in all of them would be 0 whatever is drawn there.
     """

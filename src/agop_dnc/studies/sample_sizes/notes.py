@@ -27,9 +27,10 @@ def caption(found: pd.DataFrame, target: int) -> str:
     sizes = ", ".join(f"{n:,}" for n in sorted(found.n.unique()))
     seeds = found.groupby("n").seed.nunique()
     least, most = seeds.min(), seeds.max()
-    counted = f"{most} {'seed' if most == 1 else 'seeds'}" if least == most else f"{least} to {most} seeds"
+    counted = f"{most} seeds" if least == most else f"{least} to {most} seeds"
+    shown = "one seed" if most == 1 else f"means over {counted} with one standard deviation"
     return (
-        f"Deep RFMs on the first n = {sizes} training points; means over {counted} with one standard deviation. Dashed: the line "
+        f"Deep RFMs on the first n = {sizes} training points; {shown}. Dashed: the line "
         f"through the values against log n (NC1, NC2 and shares of errors: through their logarithms), drawn on to n = {target:,} (vertical line). "
         "Dotted: NC2 of random directions (median)."
     )
@@ -59,7 +60,7 @@ def found_sentences(found: pd.DataFrame, target: int) -> str:
     for series, activation in panels(found):
         own = found[(found.series == series) & (found.activation == activation)]
         said = [_sentence(own[own.quantity == quantity], quantity, target) for quantity in _WORDS]
-        lines.append(f"- {series}, {ACTIVATIONS[activation]}: {'; '.join(filter(None, said))}.")
+        lines.append(f"- {series}, {ACTIVATIONS[activation]}: {'; '.join(filter(None, said))}.{_together(own, target)}")
     return "\n".join(lines)
 
 
@@ -69,7 +70,27 @@ def _sentence(rows: pd.DataFrame, quantity: str, target: int) -> str:
     means = rows.groupby("n").value.mean()
     low, high = means.index.min(), means.index.max()
     text = f"{_WORDS[quantity]} goes from {short(means[low])} at n = {low:,} to {short(means[high])} at n = {high:,}"
-    if rows.groupby("seed").n.nunique().max() < LEAST_SIZES:
+    if not _has_trend(rows):
         return text
     (value,) = trend(rows, [target])
-    return f"{text} (its trend gives {short(value)} at n = {target:,})"
+    return f"{text} (a straight line gives {short(value)} at n = {target:,})"
+
+
+def _has_trend(rows: pd.DataFrame) -> bool:
+    """Return whether a seed has enough sizes for a line through them."""
+    return not rows.empty and bool(rows.groupby("seed").n.nunique().max() >= LEAST_SIZES)
+
+
+def _together(own: pd.DataFrame, target: int) -> str:
+    """Return how far NC1 falls before it is rounding: at the largest n, and at the target if both straight lines held."""
+    falls = own[own.quantity == "rate"]
+    if not _has_trend(falls):
+        return ""
+    n = falls.n.max()
+    largest = own[own.n == n].groupby("quantity").value.mean()
+    lines = {quantity: trend(own[own.quantity == quantity], [target])[0] for quantity in ("layers", "rate")}
+    return (
+        f" Layers times fall per layer give {largest['layers'] * largest['rate']:.1f} decades from the start to rounding at n = {n:,}, and the "
+        f"two straight lines give {lines['layers'] * lines['rate']:.1f} at n = {target:,}. Rounding is as far away there, so that both lines can "
+        "hold only if these two numbers are alike."
+    )

@@ -9,7 +9,7 @@ Of each curve over layers l = 1 … L at X̃ = X M^{1/2}:
   final predictor.
 
 A trend is a straight line through a quantity (NC1 and NC2: its log₁₀; accuracies: log₁₀ of the share of errors) against log₁₀ n by least
-squares, and its value at another n the mean over seeds. It says what would be there if nothing changed beyond the largest n; nothing here shows that nothing does.
+squares, and its value at another n the mean over seeds. It says what the value would be if the trend continued beyond the largest n; nothing here shows that it does.
 """
 
 from __future__ import annotations

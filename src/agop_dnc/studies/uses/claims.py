@@ -1,6 +1,6 @@
 """Two claims about what collapse is good for, use-1 and use-2, as rules over out_of_distribution.csv and readouts.csv.
 
-Their source are slides on the collapse paper, which name out-of-distribution inference and a fixed simplex as last layer as
+They come from slides on the collapse paper, which name out-of-distribution inference and a fixed simplex as last layer as
 uses of collapse, without numbers or settings; the rules are ours.
 """
 

@@ -35,7 +35,7 @@ class Split:
 def split(dataset: Dataset, held_out: int, seed: int, datasets: Mapping[str, Dataset] | None = None) -> Split:
     """Hold classes out of a dataset, and make points of other distributions.
 
-    There are as many as test points of the classes that are kept, but for the held-out classes and for other datasets, whose test
+    Each kind has as many points as the kept classes have test points, except for held-out classes and other datasets, whose own test
     points are taken.
 
     - `held_out`: test points of the classes seed·held_out, … (modulo K);

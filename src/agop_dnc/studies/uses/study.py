@@ -32,7 +32,7 @@ class ReadoutSettings(SmallMlpSettings):
 
 
 class UsesSection(ScoringSettings):
-    """What collapse is good for: telling points of another distribution, and a readout that is fixed to a simplex (Figures U1, U2)."""
+    """Use collapse to tell points of another distribution, and to replace the readout by a fixed simplex (Figures U1, U2)."""
 
     datasets: list[str] = Field([], description="The datasets, with their own labels and test points; none by default.")
     others: list[str] = Field(

@@ -12,6 +12,9 @@ from ...notes import Facts, short, title
 from ..deep_rfm.notes import ACTIVATIONS, KERNELS
 from .floors import random_directions, slope
 
+LEAST_WIDTHS = 3  # any two floors lie on a power of the width
+BEYOND = 1.05  # a floor between two widths that is this many times above or below both ends has turned on the way
+
 
 def caption(facts_of: Mapping[str, Facts], settings: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> str:
     """Return what was run: each dataset's points and classes, the kernels, the depth and the seeds."""
@@ -65,17 +68,15 @@ def found_sentences(found: pd.DataFrame, classes: Mapping[str, int]) -> str:
 
 def _sentence(rows: pd.DataFrame, metric: str, K: int) -> str:
     name, reached = metric.upper(), rows[rows.reached]
-    if reached.width.nunique() < 2:
+    if reached.width.nunique() < LEAST_WIDTHS:
         return f"{name} has reached a floor in {len(reached)} of {len(rows)} curves, at too few widths for a slope."
     low, high = reached.width.min(), reached.width.max()
-    ends = [_geometric_mean(reached[reached.width == width].floor) for width in (low, high)]
-    fitted = slope(rows)
+    means = reached.groupby("width").floor.agg(_geometric_mean)
+    ends = [means[low], means[high]]
     text = (
         f"{name} has reached a floor in {len(reached)} of {len(rows)} curves. The floor goes from {short(ends[0])} at $D = {low}$ to "
-        f"{short(ends[1])} at $D = {high}$, as $D^{{{fitted.mean:.2f}}}$"
+        f"{short(ends[1])} at $D = {high}$, {_way(means, rows)}"
     )
-    if fitted.exponent is not None:
-        text += f" (95 % interval of the exponent over {fitted.seeds} seeds: {fitted.exponent.low:.2f} to {fitted.exponent.high:.2f})"
     if metric != "nc2":
         return f"{text}."
     chance = [random_directions(K, int(width)) for width in (low, high)]
@@ -88,6 +89,22 @@ def _sentence(rows: pd.DataFrame, metric: str, K: int) -> str:
     if below:
         return f"{text}; every seed's floor is below their 5th percentile at $D$ = {', '.join(map(str, below))}."
     return f"{text}; at no width is every seed's floor below their 5th percentile."
+
+
+def _way(means: pd.Series[float], rows: pd.DataFrame) -> str:
+    """Return how a floor goes from one end to the other: along a power of the width, or by way of a value beyond both ends."""
+    ends = means.iloc[[0, -1]]
+    for place, has_turned in (
+        (int(means.argmin()), means.min() * BEYOND < ends.min()),
+        (int(means.argmax()), means.max() > ends.max() * BEYOND),
+    ):
+        if has_turned:
+            return f"by way of {short(means.iloc[place])} at $D = {means.index[place]}$: not along a power of $D$"
+    fitted = slope(rows)
+    text = f"as $D^{{{fitted.mean:.2f}}}$"
+    if fitted.exponent is None:
+        return text
+    return f"{text} (95 % interval of the exponent over {fitted.seeds} seeds: {fitted.exponent.low:.2f} to {fitted.exponent.high:.2f})"
 
 
 def _is_below(reached: pd.DataFrame, width: int, K: int) -> bool:
