@@ -13,7 +13,8 @@ import sys
 import torch
 from machine import added_bytes, matrix_product_rate, seconds
 
-from agop_dnc.kernels.ntk import ConvolutionalNTK, Geometry
+from agop_dnc.kernels.ntk import ConvolutionalNTK
+from agop_dnc.kernels.patches import Geometry
 
 SIDE, FILTER, DEPTH = 28, 3, 3
 ORACLE = """

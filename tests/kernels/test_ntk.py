@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from agop_dnc.kernels import ntk
+from agop_dnc.kernels import ntk, ntk_tiles
 from agop_dnc.kernels.ntk import ConvolutionalNTK
+from agop_dnc.kernels.patches import Geometry
 
 ORACLE = Path(__file__).with_name("ntk_oracle.npz")
 SHAPES = [(1, 1, 1), (1, 3, 1), (2, 2, 3), (3, 2, 2), (1, 3, 3), (2, 4, 1)]  # channels, filter size, depth
@@ -222,7 +223,7 @@ def test_the_size_of_tiles_does_not_matter(backend, given, draw, monkeypatch):
     whole = [kernel.matrix(X, Z, M), kernel.matrix(X, X, M), kernel.patch_agop(X, alpha, Z, M), kernel.diagonal(X, M)]
     for images in (1, 2, 3):
         monkeypatch.setattr(
-            ntk, "_tiles", lambda n, _, side=images: [slice(i, min(i + side, n)) for i in range(0, n, side)]
+            ntk, "slices", lambda n, _, side=images: [slice(i, min(i + side, n)) for i in range(0, n, side)]
         )
         parts = [
             kernel.matrix(X, Z, M),
@@ -235,16 +236,16 @@ def test_the_size_of_tiles_does_not_matter(backend, given, draw, monkeypatch):
 
 
 def test_tiles_keep_to_their_memory(monkeypatch):
-    geometry = ntk.Geometry(28, 28, 3, 3)
+    geometry = Geometry(28, 28, 3, 3)
     X = torch.zeros(1, 1, 28, 28)
     for fused in (True, False):
-        side = ntk._tile_side(geometry, X, torch.eye(9), fused)
+        side = ntk_tiles.tile_side(geometry, X, torch.eye(9), fused)
         images, pairs = (
-            2 * side * ntk._image_bytes(geometry, 9 * geometry.lengths[1], 4),
+            2 * side * ntk_tiles.image_bytes(geometry, 9 * geometry.lengths[1], 4),
             0 if fused else 64 * side**2 * 28 * 28,
         )
-        assert images <= ntk._TILE_BYTES["cpu"]
-        assert pairs <= ntk._TILE_BYTES["cpu"]
+        assert images <= ntk_tiles.TILE_BYTES["cpu"]
+        assert pairs <= ntk_tiles.TILE_BYTES["cpu"]
         assert side > 1
 
 
@@ -310,7 +311,7 @@ def test_arctan_polynomial_is_within_its_bound(terms, bound):
 
 
 def test_box_transpose_is_the_adjoint_of_box(draw):
-    geometry = ntk.Geometry(6, 7, 3, 1)
+    geometry = Geometry(6, 7, 3, 1)
     A, B = draw(geometry.lengths[0]), draw(geometry.lengths[1], seed=1)
     torch.testing.assert_close(geometry.box(A) @ B, A @ geometry.box_transpose(B))
 

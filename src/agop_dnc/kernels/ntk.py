@@ -35,63 +35,12 @@ import torch
 from torch import Tensor
 
 from .agop import matrix_sqrt
+from .ntk_tiles import slices, sweep_images, tile_memory, tile_side
+from .patches import Geometry
 
 # Patches are parallel where NN′ − S² is at most this share of NN′: 64 units in the last place of float64.
 PARALLEL = 2.0**-46
 BACKENDS = ("auto", "numba", "torch")
-# Memory of a tile of pairs and of what its images bring along. A GPU needs many pairs at a time to be busy.
-_TILE_BYTES = {"cpu": 2**27, "cuda": 2**30}
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where the windows of each layer lie in flat images whose rows are `width` long.
-
-    height, width: of the images. filter_size: q. depth: number of convolutions.
-    """
-
-    height: int
-    width: int
-    filter_size: int
-    depth: int
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """Flat lengths of the images (first) and of every layer's positions."""
-        shrink = (self.filter_size - 1) * (self.width + 1)
-        return tuple(self.height * self.width - layer * shrink for layer in range(self.depth + 1))
-
-    def weights(self, layer: int) -> Tensor:
-        """1/P at each of the P positions of a layer and 0 at flat indices that belong to none, in float64."""
-        lost = layer * (self.filter_size - 1)
-        rows, columns = self.height - lost, self.width - lost
-        weights = torch.zeros(rows, self.width, dtype=torch.float64)
-        weights[:, :columns] = 1 / (rows * columns)
-        return weights.flatten()[: self.lengths[layer]]
-
-    def box(self, A: Tensor) -> Tensor:
-        """Sums over the q×q window at each flat index of the last dimension."""
-        return self._box_along(self._box_along(A, 1), self.width)
-
-    def box_transpose(self, A: Tensor) -> Tensor:
-        """Return the adjoint of :meth:`box`: each index of A is added to all indices in its window."""
-        shrink = (self.filter_size - 1) * (self.width + 1)
-        return self.box(torch.nn.functional.pad(A, (shrink, shrink)))
-
-    def _box_along(self, A: Tensor, stride: int) -> Tensor:
-        length = A.shape[-1] - (self.filter_size - 1) * stride
-        total = A[..., :length].clone()
-        for step in range(1, self.filter_size):
-            total += A[..., step * stride : step * stride + length]
-        return total
-
-    def patches(self, images: Tensor) -> Tensor:
-        """Patches n×d×L of flat images (n×C×HW), d = Cq² in (channel, row, column) order, L = lengths[1]."""
-        n, channels, _ = images.shape
-        length, q = self.lengths[1], self.filter_size
-        starts = [row * self.width + column for row in range(q) for column in range(q)]
-        shifted = torch.stack([images[:, :, start : start + length] for start in starts], dim=2)
-        return shifted.reshape(n, channels * q * q, length)
 
 
 @dataclass(frozen=True)
@@ -161,10 +110,10 @@ class ConvolutionalNTK:
             return self.matrix(Z, X, M).T.contiguous()
         K = X.new_empty(len(X), len(Z))
         x_scale, z_scale = _power_of_two(X), _power_of_two(Z)
-        side = _tile_side(geometry, X, root, fused)
-        tiles = _tiles(len(Z), side)
+        side = tile_side(geometry, X, root, fused)
+        tiles = slices(len(Z), side)
         kept = _prepare(Z * z_scale, root, geometry) if len(tiles) == 1 else None
-        for rows in _tiles(len(X), side):
+        for rows in slices(len(X), side):
             A = kept if symmetric and kept else _prepare(X[rows] * x_scale, root, geometry)
             for columns in tiles:
                 if symmetric and columns.start < rows.start:
@@ -192,7 +141,7 @@ class ConvolutionalNTK:
         """
         geometry, root = self._checked(X, X, M)
         result = X.new_empty(len(X))
-        for rows in _tiles(len(X), _tile_side(geometry, X, root, fused=True)):
+        for rows in slices(len(X), tile_side(geometry, X, root, fused=True)):
             N = T = _first_norms(_projected(X[rows], root, geometry), geometry)
             for _ in range(1, self.depth):
                 N = geometry.box(N)
@@ -237,9 +186,9 @@ class ConvolutionalNTK:
         root = (
             torch.eye(X.shape[1] * self.filter_size**2, dtype=torch.float64, device=X.device) if root is None else root
         )
-        tiles = _tiles(len(X), _sweep_images(geometry, root, alpha.shape[1]))
+        tiles = slices(len(X), sweep_images(geometry, root, alpha.shape[1]))
         total = torch.zeros_like(root)
-        for tile in _tiles(len(Z), _sweep_images(geometry, root, alpha.shape[1])):
+        for tile in slices(len(Z), sweep_images(geometry, root, alpha.shape[1])):
             z_tile = _prepare(Z[tile].double() * _power_of_two(Z), root, geometry)
             gradients = z_tile.U.new_zeros(len(z_tile.U), alpha.shape[1], *z_tile.U.shape[1:])
             for rows in tiles:
@@ -310,35 +259,6 @@ def _power_of_two(images: Tensor) -> float:
     return 2.0 ** -math.frexp(largest)[1] if largest > 0 else 1.0
 
 
-def _tiles(count: int, side: int) -> list[slice]:
-    return [slice(start, min(start + side, count)) for start in range(0, count, side)]
-
-
-def _image_bytes(geometry: Geometry, numbers: int, size: int) -> int:
-    """Return what one image brings along: U of so many numbers of `size` bytes, and √N of every layer."""
-    return numbers * size + 8 * sum(geometry.lengths[1:])
-
-
-def _memory(device: torch.device) -> int:
-    return _TILE_BYTES.get(device.type, _TILE_BYTES["cpu"])
-
-
-def _tile_side(geometry: Geometry, X: Tensor, root: Tensor | None, fused: bool) -> int:
-    """Return how many images make a side of a tile of pairs within the memory for it."""
-    memory = _memory(X.device)
-    numbers = math.prod(X.shape[1:]) if root is None else len(root) * geometry.lengths[1]
-    image = _image_bytes(geometry, numbers, X.element_size())
-    # PyTorch has some eight arrays of one number per pair and pixel at a time, where the fused loops have none.
-    by_pairs = memory if fused else math.isqrt(memory // (8 * 8 * geometry.lengths[0]))
-    return max(1, min(memory // (2 * image), by_pairs))
-
-
-def _sweep_images(geometry: Geometry, agop: Tensor, classes: int) -> int:
-    """Return how many images a tile of the backward sweep has: three U, gradients of each class, eight numbers per pixel."""
-    image = _image_bytes(geometry, ((3 + classes) * len(agop) + 8) * geometry.lengths[1], 8)
-    return max(1, _memory(agop.device) // image)
-
-
 def _projected(images: Tensor, root: Tensor | None, geometry: Geometry, unfolded: bool = False) -> Tensor:
     """M^{1/2}x_p at every flat index (n×d×L₁) or, if M is the identity and unless `unfolded`, flat images (n×C×HW)."""
     flat = images.flatten(2)
@@ -346,7 +266,7 @@ def _projected(images: Tensor, root: Tensor | None, geometry: Geometry, unfolded
         return geometry.patches(flat) if unfolded else flat
     result = images.new_empty(len(images), len(root), geometry.lengths[1])
     # Patches and their projections in float64 need more than what is kept.
-    for some in _tiles(len(images), max(1, _memory(images.device) // (64 * len(root) * geometry.lengths[0]))):
+    for some in slices(len(images), max(1, tile_memory(images.device) // (64 * len(root) * geometry.lengths[0]))):
         result[some] = root @ geometry.patches(flat[some].double())
     return result
 

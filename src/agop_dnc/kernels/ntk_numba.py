@@ -29,7 +29,8 @@ from numpy.polynomial import Polynomial, chebyshev
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .ntk import PARALLEL, Geometry, Prepared
+from .ntk import PARALLEL, Prepared
+from .patches import Geometry
 
 # Terms of the polynomial: the least for which its error is below half a unit in the last place, or as near as rounding lets it.
 TERMS: dict[Any, int] = {np.float32: 6, np.float64: 11}
