@@ -21,6 +21,9 @@ onstart:
     # processor time each. Local runs need no such limit. Without the attribute, as in another version, nothing is changed.
     if workflow.local_exec and getattr(workflow.scheduler, "job_rate_limiter", None) is not None:
         workflow.scheduler.job_rate_limiter = None
+    # Local jobs start from one process that has imported the libraries.
+    if workflow.local_exec:
+        warm.start(".snakemake/agop_dnc.warm")
 
 
 rule all:

@@ -12,8 +12,9 @@ SOURCE = REPOSITORY / "src"
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 NOTEBOOKS = REPOSITORY / "notebooks"
 ENVIRONMENT = str(REPOSITORY / "envs" / "environment.yaml")
-sys.path.insert(0, str(SOURCE))
+sys.path[:0] = [str(SOURCE), str(SCRIPTS)]
 
+import warm
 from agop_dnc.errors import UserError
 from agop_dnc.files import try_lock
 from agop_dnc.pipeline import code, instructions

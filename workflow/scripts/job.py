@@ -1,12 +1,10 @@
 """Run the body of a rule's script: send its output to the log, and print one clear line on the terminal if it fails."""
 
 import atexit
-import ctypes
 import errno
 import fcntl
 import gc
 import os
-import signal
 import sys
 import time
 import traceback
@@ -16,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import warm
+
 # Use the library from this checkout, so that a conda environment only needs its dependencies.
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path.insert(0, str(SOURCE))
+warm.hand_over()
 
 # Seconds between two lines of progress.
 IN_THE_LOG, ON_THE_TERMINAL = 10, 60
@@ -45,6 +46,9 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
     terminal = os.dup(2)
+    account = Path(f"{snakemake.log[0]}.account")
+    account.unlink(missing_ok=True)  # of a job that was killed
+    os.environ[warm.ACCOUNT] = str(account.absolute())
     which = ", ".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
     about = f"{snakemake.rule}{f' ({which})' if which else ''}"
     with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
@@ -60,7 +64,7 @@ def job(snakemake: Any) -> Iterator[Callable[..., Any]]:
                 "configuration": {key: value for key, value in snakemake.config.items() if key != "captions"},
             }
             provenance.record(snakemake.output, inputs, made_by, SOURCE.parent)
-            costs.record(snakemake.log[0])
+            costs.record(snakemake.log[0], account)
         except Exception as error:
             with suppress(OSError):  # the log may be on the full disk
                 traceback.print_exc()
@@ -109,16 +113,6 @@ def _progress(lines: _Lines, *arguments: Any, **settings: Any) -> Any:
 
     shown = {"bar_format": "{n_fmt} of {total_fmt} {unit}, {elapsed} elapsed, {remaining} left"}
     return tqdm(*arguments, file=lines, mininterval=IN_THE_LOG, miniters=1, **(shown | settings))
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when Snakemake's job process ends, in whatever way (Linux only; elsewhere this does nothing).
-
-    Otherwise the child processes of a killed Snakemake would keep running next to those of its next start.
-    """
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ Snapshots are first written to a state folder that no rule declares, because Sna
 attempt resumes from them. They are moved to their destination when training is complete.
 """
 
-from job import alone, die_with_parent, job
+from job import alone, job
+from warm import die_with_parent
 
 with job(snakemake) as progress:
     die_with_parent()

@@ -37,9 +37,22 @@ def times() -> dict[str, float]:
     }
 
 
-def record(log: str | Path) -> None:
-    """Write this process's account to `costs/….json`, given the `logs/….log` of its job."""
-    write_text(_account(Path(log)), json.dumps(times() | memory()) + "\n")
+def record(log: str | Path, others: str | Path | None = None) -> None:
+    """Write a job's account to `costs/….json`.
+
+    Args:
+        log: The job's `logs/….log`.
+        others: A file with the accounts of processes that worked for this one without being its children, a line of JSON each;
+            it is removed.
+    """
+    total = times() | memory()
+    if others is not None and Path(others).exists():
+        for line in Path(others).read_text(encoding="utf-8").splitlines():
+            account = json.loads(line)
+            total["cpu_seconds"] = round(total["cpu_seconds"] + account["cpu_seconds"], 2)
+            total["peak_memory_mb"] = max(total["peak_memory_mb"], round(account["peak_memory"] * _UNIT / 1e6, 1))
+        Path(others).unlink()
+    write_text(_account(Path(log)), json.dumps(total) + "\n")
 
 
 def collect(folder: str | Path) -> pd.DataFrame:
