@@ -118,6 +118,17 @@ def test_tables_of_other_columns_are_found():
     assert result.outside.columns.tolist() == ["columns"]
 
 
+def test_rows_meet_whatever_the_last_digits_of_a_bound_among_their_keys():
+    """A bound that was computed, as the 5th percentile of draws, is rounded differently on another processor."""
+    table = Table(name="t", rows="", columns=("claim", "at_most", "value"))
+    one, other, third = (
+        pd.DataFrame({"claim": ["a", "b"], "at_most": [bound, float("inf")], "value": [1.0, 2.0]})
+        for bound in (0.1 + 0.2, 0.3, 0.3000001)
+    )
+    assert comparison.compare_tables(table, one, other).outside.empty
+    assert len(comparison.compare_tables(table, one, third).outside) == 2  # a row on each side
+
+
 def test_infinities_and_missing_numbers_agree_with_themselves(tmp_path):
     about = {"dataset": "a", "architecture": "mlp", "seed": [0, 1], "epoch": 1, "metric": "nc1"}
     rows = pd.DataFrame(about | {"value": [float("inf"), None]})

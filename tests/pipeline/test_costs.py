@@ -79,3 +79,14 @@ def test_run_leaves_what_each_of_its_jobs_cost(finished):
     assert (table.cpu_seconds > 0).all()
     assert (table.peak_memory_mb > 50).all()
     assert not list(finished.glob("results/test/benchmarks"))
+
+
+def test_processes_that_worked_for_a_job_without_being_its_children_count(tmp_path):
+    """As a notebook's kernel, which is started from the run's own process."""
+    others = tmp_path / "others"
+    others.write_text('{"cpu_seconds": 100.0, "peak_memory": 1}\n{"cpu_seconds": 50.0, "peak_memory": 9e9}\n')
+    costs.record(tmp_path / "logs" / "render_figure" / "figure_03.log", others)
+    account = json.loads((tmp_path / "costs" / "render_figure" / "figure_03.json").read_text())
+    assert 150 < account["cpu_seconds"] < 151 + costs.times()["cpu_seconds"]
+    assert account["peak_memory_mb"] > 9e6
+    assert not others.exists()

@@ -88,7 +88,9 @@ def compare_tables(declared: Declared, ours: pd.DataFrame, theirs: pd.DataFrame)
     if set(ours.columns) != set(theirs.columns):
         return Result(name, 0, pd.DataFrame([{"columns": sorted(set(ours.columns) ^ set(theirs.columns))}]))
     keys = [column for column in ours if column not in (*declared.values, *declared.derived)]
-    merged = ours.merge(theirs, on=keys, how="outer", suffixes=("_first", "_second"), indicator="rows in")
+    merged = _with_rounded(ours, keys).merge(
+        _with_rounded(theirs, keys), on=keys, how="outer", suffixes=("_first", "_second"), indicator="rows in"
+    )
     agree = merged["rows in"] == "both"
     for column in declared.values:
         one, other = merged[f"{column}_first"], merged[f"{column}_second"]
@@ -96,6 +98,12 @@ def compare_tables(declared: Declared, ours: pd.DataFrame, theirs: pd.DataFrame)
         agree &= _within(declared.tolerances, merged, one, other) if numbers else (one == other)
     outside = merged[~agree][[*keys, *(column for column in merged if column not in keys)]]
     return Result(name, len(declared.values) * len(merged), outside)
+
+
+def _with_rounded(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return a table whose keys that are not whole numbers have nine significant digits, so that rows meet whatever the last ones are."""
+    floats = [key for key in keys if pd.api.types.is_float_dtype(table[key])]
+    return table.assign(**{key: table[key].map(lambda value: float(f"{value:.9g}")) for key in floats})
 
 
 def _within(
