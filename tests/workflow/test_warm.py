@@ -143,6 +143,13 @@ def test_no_server_is_started_where_the_environment_says_so(tmp_path, monkeypatc
     run.end()
 
 
+def test_where_no_socket_can_be_made_scripts_run_by_themselves(tmp_path):
+    (tmp_path / "warm").mkdir()  # as good as a full disk
+    run = Run(tmp_path)
+    assert int(run.script(PARENT_OF)[1]) == run.process.pid
+    run.end()
+
+
 SLEEPING = """
 import os, time
 from pathlib import Path

@@ -62,15 +62,16 @@ def start(address: str) -> None:
     """Start the server of a run, which ends with this process, and let the jobs know where it is; not if AGOP_DNC_WARM is set, and empty."""
     if sys.platform != "linux" or os.environ.get(ADDRESS) == "":
         return
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         os.unlink(address)
-    with socket.socket(socket.AF_UNIX) as listener:
+    # Where there is no room for a socket, on a full disk or a file system without them, jobs start by themselves.
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
         nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         command = [sys.executable, __file__, str(listener.fileno())]
         subprocess.Popen(command, pass_fds=[listener.fileno()], start_new_session=True, **nothing)
-    os.environ[ADDRESS] = address
+        os.environ[ADDRESS] = address
 
 
 def hand_over() -> None:
