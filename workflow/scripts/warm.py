@@ -9,10 +9,8 @@ Libraries read some of the environment when they are loaded (numbers of threads,
 that of the first job, or that runs in another Python, goes on by itself, as every job does if there is no server.
 """
 
-import ast
 import ctypes
 import gc
-import importlib
 import json
 import os
 import runpy
@@ -24,7 +22,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 ADDRESS = "AGOP_DNC_WARM"
@@ -137,7 +134,7 @@ class Server:
         try:
             job = _received(connection, streams)
             if job["python"] == _PYTHON and self._suits(job["environment"]):
-                _import_what(job["argv"][0])
+                code.preload(job["argv"][0])
                 gc.freeze()
                 child = os.fork()
         except (OSError, ValueError):
@@ -202,25 +199,6 @@ def _received(connection: socket.socket, streams: list[int]) -> dict[str, Any]:
     return dict(json.loads(b"".join(parts)))
 
 
-def _import_what(script: str) -> None:
-    """Import what a script imports anywhere. What cannot be imported fails again in the job itself, which reports it."""
-    for node in ast.walk(ast.parse(Path(script).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                _import(alias.name)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            package = _import(node.module)
-            for alias in node.names:
-                if hasattr(package, "__path__") and not hasattr(package, alias.name):
-                    _import(f"{node.module}.{alias.name}")
-
-
-def _import(name: str) -> ModuleType | None:
-    with suppress(Exception, SystemExit):
-        return importlib.import_module(name)
-    return None
-
-
 def _set_environment(environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -246,6 +224,9 @@ def main(listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "src"))
+    from agop_dnc.pipeline import code
+
     _serving = True
     sys.modules["warm"] = sys.modules[__name__]
     main(socket.socket(fileno=int(sys.argv[1])))

@@ -1,13 +1,16 @@
-"""Hash the code that a job runs, so that an edit re-runs exactly the jobs that depend on it."""
+"""Follow the imports of the code that a job runs: to hash it, so that an edit re-runs exactly the jobs that depend on it, and to import it early."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 _PACKAGE = "agop_dnc"
 
@@ -57,6 +60,28 @@ def modules_of(script: str | Path, source: str | Path) -> set[str]:
             wanted += _parsed(path, source)[1]
     inside = (path.relative_to(source) for path in found if path.is_relative_to(source))
     return {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in inside}
+
+
+def preload(script: str | Path) -> None:
+    """Import what a script imports, wherever in it the import stands, so that copies of this process need not.
+
+    What cannot be imported is left out: the script itself will fail, and say why.
+    """
+    for node in ast.walk(ast.parse(Path(script).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                _import(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            package = _import(node.module)
+            for alias in node.names:
+                if hasattr(package, "__path__") and not hasattr(package, alias.name):
+                    _import(f"{node.module}.{alias.name}")
+
+
+def _import(name: str) -> ModuleType | None:
+    with suppress(Exception, SystemExit):
+        return importlib.import_module(name)
+    return None
 
 
 @cache

@@ -87,7 +87,7 @@ def compare_tables(declared: Declared, ours: pd.DataFrame, theirs: pd.DataFrame)
     name = f"{declared.name}.csv"
     if set(ours.columns) != set(theirs.columns):
         return Result(name, 0, pd.DataFrame([{"columns": sorted(set(ours.columns) ^ set(theirs.columns))}]))
-    keys = [column for column in ours if column not in (*declared.values, *declared.derived)]
+    keys = [str(column) for column in ours if column not in (*declared.values, *declared.derived)]
     merged = _with_rounded(ours, keys).merge(
         _with_rounded(theirs, keys), on=keys, how="outer", suffixes=("_first", "_second"), indicator="rows in"
     )

@@ -12,12 +12,13 @@ import runpy
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from . import costs, tables
+from . import code, costs, tables
 
 Job = dict[str, Any]
 
@@ -163,15 +164,42 @@ def _remove_if_consumed(path: str, jobs: Sequence[Job]) -> None:
 def _run_one(job: Job, config: Mapping[str, Any], repository: Path) -> int:
     for path in (*job["output"]["values"], *job["log"]):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handed = json.dumps(dict(job) | {"config": dict(config), "path": str(repository / job["script"])})
+    handed = dict(job) | {"config": dict(config), "path": str(repository / job["script"])}
+    if sys.platform == "linux":
+        return _run_in_copy(handed)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(repository / "src"), *sys.path])}
     command = [sys.executable, "-c", "from agop_dnc.pipeline import job_list; job_list.run_script()"]
-    return subprocess.run(command, input=handed, text=True, env=environment).returncode
+    return subprocess.run(command, input=json.dumps(handed), text=True, env=environment).returncode
+
+
+def _run_in_copy(job: Job) -> int:
+    """Run one job's script in a copy of this process, which has imported the libraries for all jobs, and return its exit status."""
+    sys.path.insert(0, str(Path(job["path"]).parent))
+    code.preload(job["path"])
+    del sys.path[0]
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 1
+    try:
+        _run_script(job)
+        status = 0
+    except SystemExit as stopped:
+        status = stopped.code if isinstance(stopped.code, int) else 1
+    except Exception:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
 
 
 def run_script() -> None:
     """Run one job's script in this process as Snakemake does; standard input holds the job as JSON."""
-    job = json.load(sys.stdin)
+    _run_script(json.load(sys.stdin))
+
+
+def _run_script(job: Job) -> None:
     named = {kind: Named(job[kind]) for kind in ("input", "output", "params")}
     wildcards = Named(
         {"values": list(job["wildcards"].values()), "names": {n: [i, None] for i, n in enumerate(job["wildcards"])}}
