@@ -106,6 +106,36 @@ def test_cells_agree_within_the_first_tolerance_that_fits(ours, theirs, kind, ag
     assert outside(ours, theirs, kind=kind) == (0 if agree else 1)
 
 
+SAMPLED = Table(
+    name="t",
+    rows="",
+    columns=("layer", "seed", "value"),
+    tolerances=(
+        Tolerance("layer > 8", 1.5, 0.0, "as another seed", as_samples=True),
+        Tolerance(ALL_ROWS, 1.5, 0.0, "rounding"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("layer", "seeds", "factor", "agree"),
+    [
+        (9, 5, 1.0, True),  # the same values, of other seeds
+        (9, 5, 1.6, True),  # a shift that five seeds do not tell from chance
+        (9, 5, 100.0, False),
+        (9, 1, 1.6, False),  # one seed is no sample
+        (1, 5, 1.0, False),  # where another draw is not the reason
+    ],
+)
+def test_what_is_another_draw_is_compared_over_seeds(layer, seeds, factor, agree):
+    ours = [1.0, 2.0, 4.0, 5.0, 3.0][:seeds]
+    rows = {"layer": layer, "seed": range(seeds)}
+    one, other = (pd.DataFrame(rows | {"value": values}) for values in (ours, [factor * v for v in reversed(ours)]))
+    outside = comparison.compare_tables(SAMPLED, one, other).outside
+    # The middle seed's value is the same in both, and a factor of 1.6 is more than 1.5.
+    assert outside.empty if agree else len(outside) >= min(seeds, 2)
+
+
 def test_row_without_a_tolerance_must_agree_to_a_millionth():
     bare = Table(name="t", rows="", columns=TABLE.columns, derived=TABLE.derived)
     assert outside(1.0, 1.0 + 5e-7, bare) == 0

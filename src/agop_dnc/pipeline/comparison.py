@@ -6,6 +6,7 @@ differently, and models carry that on, each to its own extent: the declared tole
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from . import tables
 from .tolerances import Tolerance
+
+_CHANCE = 0.001
 
 
 class Declared(Protocol):
@@ -95,9 +99,34 @@ def compare_tables(declared: Declared, ours: pd.DataFrame, theirs: pd.DataFrame)
     for column in declared.values:
         one, other = merged[f"{column}_first"], merged[f"{column}_second"]
         numbers = pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other)
-        agree &= _within(declared.tolerances, merged, one, other) if numbers else (one == other)
+        near = _within(declared.tolerances, merged, one, other) if numbers else (one == other)
+        agree &= (near | _as_samples(declared.tolerances, merged, near, keys, column)) if numbers else near
     outside = merged[~agree][[*keys, *(column for column in merged if column not in keys)]]
     return Result(name, len(declared.values) * len(merged), outside)
+
+
+def _as_samples(
+    tolerances: Sequence[Tolerance], rows: pd.DataFrame, near: pd.Series[bool], keys: Sequence[str], column: str
+) -> pd.Series[bool]:
+    """Return which rows, of those that may, differ by no more than two samples of seeds do.
+
+    Values, or their logarithms if all are positive, are compared over the seeds by Welch's test, at 0.1 % divided by the number of
+    tests. A single seed is no sample.
+    """
+    allowed = _chosen(tolerances, rows, "as_samples", False).astype(bool)
+    agree = pd.Series(False, index=rows.index)
+    if "seed" not in keys or not (allowed & ~near).any():
+        return agree
+    by_setting = rows[allowed].groupby([key for key in keys if key != "seed"], dropna=False)
+    groups = [group for _, group in by_setting if not near[group.index].all()]
+    for group in groups:
+        samples = group[[f"{column}_first", f"{column}_second"]].to_numpy(float)
+        samples = np.log(samples) if (samples > 0).all() else samples
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of seeds that are all equal
+            chance = stats.ttest_ind(*samples.T, equal_var=False).pvalue
+        agree[group.index] = bool(chance >= _CHANCE / len(groups))
+    return agree
 
 
 def _with_rounded(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -110,11 +139,17 @@ def _within(
     tolerances: Sequence[Tolerance], rows: pd.DataFrame, one: pd.Series[float], other: pd.Series[float]
 ) -> pd.Series[bool]:
     """Return which cells agree: both missing, equal, near, or within the factor, by the first tolerance that fits the row."""
-    factor, below = (pd.Series(start, index=rows.index) for start in (1 + 1e-6, 0.0))
-    for tolerance in reversed(tolerances):
-        chosen = rows.query(tolerance.query).index
-        factor[chosen], below[chosen] = tolerance.factor, tolerance.below
+    factor = _chosen(tolerances, rows, "factor", 1 + 1e-6)
+    below = _chosen(tolerances, rows, "below", 0.0)
     difference = (one - other).abs()
     larger = np.maximum(one.abs(), other.abs())
     near = (difference <= below) | (difference <= (1 - 1 / factor) * larger) & (one * other >= 0)
     return (one == other) | near | (one.isna() & other.isna())
+
+
+def _chosen(tolerances: Sequence[Tolerance], rows: pd.DataFrame, name: str, otherwise: float) -> pd.Series[float]:
+    """Return an attribute of the first tolerance that fits each row."""
+    chosen = pd.Series(float(otherwise), index=rows.index)
+    for tolerance in reversed(tolerances):
+        chosen[rows.query(tolerance.query).index] = float(getattr(tolerance, name))
+    return chosen
