@@ -135,7 +135,7 @@ def test_edited_captions_and_tolerances_rerun_no_job(edited):
     plan = edited(
         ("studies/deep_rfm/study.py", "Gram matrices of a Deep RFM, samples ordered", "Gram matrices, samples ordered"),
         ("studies/deep_rfm/study.py", 'rows="A row is one measured number', 'rows="A row is a measured number'),
-        ("studies/deep_rfm/study.py", "rounding grows to some hundredths", "rounding grows"),
+        ("studies/deep_rfm/study.py", "rounding grows by some thirty times", "rounding grows thirtyfold"),
         ("studies/deep_rfm/study.py", '"activation == \'relu\'", 1.2', '"activation == \'relu\'", 1.3'),
         ("studies/networks/study.py", "NC1 inside each hidden layer over training.", "NC1 inside the layers."),
         ("studies/networks/study.py", "Tolerance(ALL_ROWS, 1.0, 0.1, TRAINED.why)", "Tolerance(ALL_ROWS, 1.0, 0.2, TRAINED.why)"),
