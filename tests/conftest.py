@@ -28,7 +28,10 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 # Files with whole runs first, so that the workers end together; a run that a file waits for is made in another worker meanwhile.
-LONGEST = ("test_run.py", "test_studies_conform.py", "test_instructions.py", "test_input.py", "test_reruns.py")
+LONGEST = (
+    *("test_run.py", "test_instructions.py", "test_input.py", "test_reruns.py", "test_conformance.py"),
+    *("test_site.py", "test_module.py", "test_tutorials.py", "test_job_list.py"),
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -32,8 +32,8 @@ async () => {
 """
 
 
-def test_one_core_another_folder_and_jobs_that_start_by_themselves_give_the_same_bytes(finished, tmp_path, snakemake):
-    done = snakemake(tmp_path, "--cores", "1", AGOP_DNC_WARM="")
+def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path, snakemake):
+    done = snakemake(tmp_path, "--cores", "1")
     assert done.returncode == 0, done.stderr
     first, second = made(finished), made(tmp_path)
     assert first.keys() == second.keys()
