@@ -158,9 +158,9 @@ time.sleep(600)
 """
 
 
-def started(run):
+def started(run, code=SLEEPING):
     """Start a script that sleeps, and return its process, and the one that Snakemake would know as the job's."""
-    run.begin(SLEEPING)
+    run.begin(code)
     ids = Path(run.folder, "ids")
     while not (ids.exists() and len(ids.read_text().split()) == 2):
         time.sleep(0.05)
@@ -176,6 +176,22 @@ def test_a_job_that_is_killed_takes_its_script_with_it(run, how):
     assert gone(child)
     assert run.ended()[0] == -how
     assert run.script(PARENT_OF)[0] == 0  # the server goes on
+
+
+def test_a_script_that_is_interrupted_may_go_on(run):
+    """As a notebook's kernel does, which Jupyter interrupts before it shuts it down."""
+    code = """
+    import os, time
+    from pathlib import Path
+    try:
+        Path("ids").write_text(f"{os.getpid()} {os.getppid()}")
+        time.sleep(600)
+    except KeyboardInterrupt:
+        print("interrupted")
+    """
+    _, job = started(run, code)
+    job.send_signal(signal.SIGINT)
+    assert run.ended() == [0, "interrupted\n", ""]
 
 
 def test_a_run_that_is_killed_takes_all_of_it(run):

@@ -3,7 +3,7 @@
 Importing PyTorch takes two seconds of processor time, which a run of a hundred short jobs would pay a hundred times. A run starts one
 server (:func:`start`). A job's script calls :func:`hand_over` before it imports anything large. The server imports what the script
 imports, unless it has done so before, and forks; the child runs the script with the job's own streams, folder, environment and
-arguments. The job's process waits, and ends as the child ends. If it is killed, so is the child; if Snakemake ends, all of them do.
+arguments. The job's process waits, and ends as the child ends. If it is interrupted or killed, so is the child; if Snakemake ends, all are.
 
 Libraries read some of the environment when they are loaded (numbers of threads, vector instructions). A job whose environment is not
 that of the first job, or that runs in another Python, goes on by itself, as every job does if there is no server.
@@ -43,7 +43,7 @@ OWN = {
     "IPYTHONDIR",
 }
 _LENGTH = struct.Struct("!Q")
-_YES = b"y"
+_YES, _INTERRUPT = b"y", b"i"
 _PYTHON = [sys.executable, sys.version]
 _serving = False
 
@@ -83,6 +83,8 @@ def hand_over() -> None:
         socket.send_fds(connection, [_LENGTH.pack(len(message))], [0, 1, 2])
         connection.sendall(message)
         if connection.recv(1) == _YES:
+            # The child is interrupted, too, and may go on: a notebook's kernel does.
+            signal.signal(signal.SIGINT, lambda *_: connection.sendall(_INTERRUPT))
             _end_as(connection)
 
 
@@ -93,6 +95,8 @@ def _end_as(connection: socket.socket) -> None:
     except (OSError, ValueError):  # the server itself was killed, and the child with it
         status = -signal.SIGKILL
     if status < 0:
+        if status != -signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
 
@@ -123,9 +127,8 @@ class Server:
                         return job
                 elif key.data is not None:
                     self._tell(key.fd, key.data)
-                elif key.fileobj in self._children:  # the job's process ended before its child
-                    self._selector.unregister(key.fileobj)
-                    os.kill(self._children[key.fileobj][0], signal.SIGKILL)
+                elif key.fileobj in self._children:
+                    self._pass_on(key.fileobj)
 
     def _accept(self, connection: socket.socket) -> dict[str, Any] | None:
         """Fork for a job, and return it in the child; a job that is not taken goes on by itself."""
@@ -156,6 +159,16 @@ class Server:
             self._selector.register(connection, selectors.EVENT_READ)
             self._selector.register(os.pidfd_open(child), selectors.EVENT_READ, connection)
         return None
+
+    def _pass_on(self, connection: socket.socket) -> None:
+        """Interrupt a child whose job's process was interrupted; kill one whose job's process has ended."""
+        try:
+            interrupted = connection.recv(1) == _INTERRUPT
+        except OSError:
+            interrupted = False
+        if not interrupted:
+            self._selector.unregister(connection)
+        os.kill(self._children[connection][0], signal.SIGINT if interrupted else signal.SIGKILL)
 
     def _suits(self, environment: dict[str, str]) -> bool:
         """Return whether libraries read the same environment here as in a job; the first job's becomes the server's."""
