@@ -150,6 +150,20 @@ def test_where_no_socket_can_be_made_scripts_run_by_themselves(tmp_path):
     run.end()
 
 
+def test_where_the_kernel_is_too_old_no_server_is_started(tmp_path, monkeypatch):
+    def missing(_):
+        raise OSError("Function not implemented")
+
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import warm
+
+    monkeypatch.setattr(warm.os, "pidfd_open", missing)
+    monkeypatch.setattr(warm.os, "environ", {})
+    warm.start(str(tmp_path / "warm"))
+    assert not (tmp_path / "warm").exists()
+    assert warm.os.environ == {}
+
+
 SLEEPING = """
 import os, time
 from pathlib import Path

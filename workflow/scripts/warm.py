@@ -61,8 +61,9 @@ def start(address: str) -> None:
         return
     with suppress(OSError):
         os.unlink(address)
-    # Where there is no room for a socket, on a full disk or a file system without them, jobs start by themselves.
+    # Where the disk has no room for a socket, or the kernel (before 5.3) no descriptors of processes, jobs start by themselves.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
+        os.close(os.pidfd_open(os.getpid()))
         listener.bind(address)
         listener.listen(64)
         nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
