@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -212,6 +213,23 @@ def test_a_run_that_is_killed_takes_all_of_it(run):
     child, _ = started(run)
     run.end()
     assert gone(child)
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0" * 7 + b"\5" + b"no {}"])
+def test_a_job_that_ends_while_it_asks_leaves_the_server_alone(run, sent):
+    server = run.script(PARENT_OF)[1]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(run.folder / "warm"))
+        connection.sendall(sent)
+    assert run.script(PARENT_OF)[1] == server
+
+
+def test_a_script_that_does_not_parse_says_so_and_leaves_the_server_alone(run):
+    server = run.script(PARENT_OF)[1]
+    returned, _, written = run.script("import decimal\nif True:\n    exec('1 +')")
+    assert returned == 1
+    assert "SyntaxError" in written
+    assert run.script(PARENT_OF)[1] == server
 
 
 def test_a_job_whose_server_is_killed_fails(run):

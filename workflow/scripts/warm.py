@@ -141,7 +141,9 @@ class Server:
                 code.preload(job["argv"][0])
                 gc.freeze()
                 child = os.fork()
-        except (OSError, ValueError):
+        except (
+            Exception
+        ):  # whatever it is, such as a job killed while it asks: the other jobs must not end with the server
             pass
         if child == 0:
             for number, stream in enumerate(streams):

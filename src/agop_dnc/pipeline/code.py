@@ -1,4 +1,7 @@
-"""Follow the imports of the code that a job runs: to hash it, so that an edit re-runs exactly the jobs that depend on it, and to import it early."""
+"""Follow the imports of a job's script.
+
+To hash the code that it runs, so that an edit re-runs exactly the jobs that depend on it; and to import that code early.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,13 @@ def modules_of(script: str | Path, source: str | Path) -> set[str]:
 def preload(script: str | Path) -> None:
     """Import what a script imports, wherever in it the import stands, so that copies of this process need not.
 
-    What cannot be imported is left out: the script itself will fail, and say why.
+    What cannot be parsed or imported is left out: the script itself will fail, and say why.
     """
-    for node in ast.walk(ast.parse(Path(script).read_text(encoding="utf-8"))):
+    try:
+        tree = ast.parse(Path(script).read_text(encoding="utf-8"))
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 _import(alias.name)
