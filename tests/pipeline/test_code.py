@@ -177,3 +177,10 @@ def test_all_scripts_parse_each_file_once():
     files = len(list((REPOSITORY / "src").rglob("*.py"))) + len(SCRIPTS)
     assert parsed.misses <= files
     assert parsed.hits > 0
+
+
+def test_what_cannot_be_parsed_or_imported_is_left_to_the_script_itself(tmp_path):
+    script = tmp_path / "script.py"
+    for text in ("def broken(:", "import no_such_module\nfrom os import no_such_name"):
+        script.write_text(text)
+        code.preload(script)

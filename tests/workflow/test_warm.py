@@ -224,14 +224,6 @@ def test_a_job_that_ends_while_it_asks_leaves_the_server_alone(run, sent):
     assert run.script(PARENT_OF)[1] == server
 
 
-def test_a_script_that_does_not_parse_says_so_and_leaves_the_server_alone(run):
-    server = run.script(PARENT_OF)[1]
-    returned, _, written = run.script("import decimal\nif True:\n    exec('1 +')")
-    assert returned == 1
-    assert "SyntaxError" in written
-    assert run.script(PARENT_OF)[1] == server
-
-
 def test_a_job_whose_server_is_killed_fails(run):
     child, _ = started(run)
     child.parent().kill()
