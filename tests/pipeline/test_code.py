@@ -1,5 +1,6 @@
 """The hash of the code that a job runs: it follows imports of every kind, and ignores what runs nothing."""
 
+import ast
 import json
 
 import pytest
@@ -20,11 +21,18 @@ MODULES = {
 }
 
 
+def forget():
+    """Forget all that was read, as a new process has."""
+    code._parsed.cache_clear()
+    code._KEPT.clear()
+    code._USED.clear()
+
+
 @pytest.fixture(autouse=True)
 def _fresh():
-    code._parsed.cache_clear()
+    forget()
     yield
-    code._parsed.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -141,6 +149,62 @@ def test_notebook_counts_by_what_its_code_cells_import(tree, tmp_path):
     assert hashed(("code", "from agop_dnc import e, f\n")) != one
     (tree.source / "agop_dnc" / "e.py").write_text("E = 2\n")
     assert hashed(("code", "from agop_dnc import e\nprint(1)")) != one
+
+
+@pytest.fixture
+def process(tree, tmp_path, monkeypatch):
+    """Hash the script as a new process that remembers: its hash, and how many texts it parsed."""
+
+    def start(**edits):
+        ends, parsed = [], []
+        monkeypatch.setattr(code.atexit, "register", ends.append)
+        monkeypatch.setattr(code.ast, "parse", lambda text, parse=ast.parse: parsed.append(text) or parse(text))
+        forget()
+        code.remember(tmp_path / "kept" / "code")
+        hashed = tree(**edits)
+        for end in ends:
+            end()
+        monkeypatch.undo()
+        return hashed, len(parsed)
+
+    return start
+
+
+def test_only_what_was_edited_is_parsed_by_the_next_process(process):
+    first, parsed = process()
+    assert parsed == 8  # the script, and the seven modules that it uses
+    assert process() == (first, 0)
+    edited, parsed = process(e="E = 2\n")
+    assert edited != first
+    assert parsed == 1
+    assert process() == (edited, 0)
+    again, parsed = process(e="E = 1\n")
+    assert (again, parsed) == (first, 1)  # what is no longer used is no longer kept
+
+
+def test_imports_that_were_kept_are_followed_anew(process, tree):
+    """What a name stands for depends on which files there are."""
+    first, _ = process(script="from agop_dnc.inner import d, new\n")
+    second, parsed = process(**{"inner__new": "NEW = 1\n"})
+    assert second != first
+    assert parsed == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "{", "[]", "null", '{"code": {}}', '{"reader": "another", "code": {"a": 1}}'],
+)
+def test_what_another_version_kept_or_is_damaged_is_ignored(process, tmp_path, damage):
+    first, _ = process()
+    (tmp_path / "kept" / "code").write_text(damage)
+    assert process() == (first, 8)
+    assert process() == (first, 0)
+
+
+def test_what_cannot_be_kept_is_parsed_again(process, tmp_path):
+    (tmp_path / "kept").write_text("a file where the folder would be")
+    first = process()
+    assert process() == first
 
 
 SCRIPTS = sorted(path for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))

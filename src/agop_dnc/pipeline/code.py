@@ -6,16 +6,25 @@ To hash the code that it runs, so that an edit re-runs exactly the jobs that dep
 from __future__ import annotations
 
 import ast
+import atexit
 import hashlib
 import importlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from agop_dnc.files import write_text
+
 _PACKAGE = "agop_dnc"
+
+# An import: the dots before it, the module, and the name that is taken from it, if any.
+_Import = tuple[int, str, str | None]
+# What is read off code: its hash, and its imports.
+_Read = tuple[str, list[_Import]]
 
 
 def code_of(script: str | Path, source: str | Path) -> str:
@@ -39,8 +48,8 @@ def code_of(script: str | Path, source: str | Path) -> str:
     if script.suffix == ".ipynb":
         used, parts = _imports_of_notebook(script, source), []
     else:
-        stripped, used = _parsed(script, source)
-        parts = [stripped]
+        digest, used = _parsed(script, source)
+        parts = [digest]
     found: dict[Path, str] = {}
     wanted = list(used)
     while wanted:
@@ -48,8 +57,31 @@ def code_of(script: str | Path, source: str | Path) -> str:
         if path not in found:
             found[path], more = _parsed(path, source)
             wanted += more
-    parts += [f"{path.relative_to(source).as_posix()}\n{found[path]}" for path in sorted(found)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    parts += [f"{path.relative_to(source).as_posix()} {found[path]}" for path in sorted(found)]
+    return _digest("\n".join(parts))[:16]
+
+
+def remember(file: str | Path) -> None:
+    """Keep in a file what is read off Python code, so that the next process parses only what was edited.
+
+    Parsing the whole library takes a second, and Snakemake reads the rules anew each time it starts. What was read is found
+    again by the hash of a file's text, and counts only for this version of this module and of Python. A file that is damaged
+    or cannot be written is ignored.
+    """
+    file = Path(file)
+    reader = _digest(sys.version + Path(__file__).read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["reader"] == reader:
+            _KEPT.update(kept["code"])
+    old = set(_KEPT)
+
+    def save() -> None:
+        if _USED.keys() - old:
+            with suppress(OSError):
+                write_text(file, json.dumps({"reader": reader, "code": _USED}))
+
+    atexit.register(save)
 
 
 def modules_of(script: str | Path, source: str | Path) -> set[str]:
@@ -91,30 +123,56 @@ def _import(name: str) -> ModuleType | None:
     return None
 
 
+# What was read off code, by the hash of its text: in an earlier process, and in this one.
+_KEPT: dict[str, _Read] = {}
+_USED: dict[str, _Read] = {}
+
+
 @cache
 def _parsed(path: Path, source: Path) -> tuple[str, tuple[Path, ...]]:
-    """Return a file's code without docstrings and comments, and the files of the package that it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    used = tuple(_imported(tree, path, source))
-    return ast.unparse(_WithoutDocstrings().visit(tree)), used
+    """Return the hash of a file's code without docstrings and comments, and the files of the package that it imports."""
+    digest, imports = _read(path.read_text(encoding="utf-8"))
+    return digest, tuple(_imported(imports, path, source))
+
+
+def _read(text: str) -> _Read:
+    """Return the hash of code without docstrings and comments, and its imports."""
+    key = _digest(text)
+    if key not in _USED:
+        _USED[key] = _KEPT[key] if key in _KEPT else _read_anew(text)
+    return _USED[key]
+
+
+def _read_anew(text: str) -> _Read:
+    tree = ast.parse(text)
+    imports = list(_imports(tree))
+    return _digest(ast.unparse(_WithoutDocstrings().visit(tree))), imports
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _imports_of_notebook(path: Path, source: Path) -> tuple[Path, ...]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return tuple(_imported(ast.parse(code), path, source))
+    return tuple(_imported(_read(code)[1], path, source))
 
 
-def _imported(tree: ast.AST, path: Path, source: Path) -> Iterator[Path]:
+def _imports(tree: ast.AST) -> Iterator[_Import]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _files(alias.name.split("."), None, source)
+                yield 0, alias.name, None
         elif isinstance(node, ast.ImportFrom):
-            start = _package_of(path, source)[: -node.level + 1 or None] if node.level else ()
-            base = [*start, *(node.module.split(".") if node.module else [])]
             for alias in node.names:
-                yield from _files(base, alias.name, source)
+                yield node.level, node.module or "", alias.name
+
+
+def _imported(imports: list[_Import], path: Path, source: Path) -> Iterator[Path]:
+    for level, module, name in imports:
+        start = _package_of(path, source)[: -level + 1 or None] if level else ()
+        yield from _files([*start, *filter(None, module.split("."))], name, source)
 
 
 def _package_of(path: Path, source: Path) -> tuple[str, ...]:
