@@ -1,6 +1,10 @@
 """The CNTK and its AGOP over patches against brute force, autograd and neural-tangents."""
 
+import ast
 import math
+import os
+import subprocess
+import sys
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -10,6 +14,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from conftest import REPOSITORY
 
 from agop_dnc.kernels import ntk, ntk_tiles
 from agop_dnc.kernels.ntk import ConvolutionalNTK
@@ -295,11 +300,45 @@ def test_fused_angle_is_within_its_bound(real, bound):
     R, S = np.sin(theta).clip(0).astype(real), np.cos(theta).astype(real)
     h = np.hypot(R.astype(float), S).astype(real)
     angles = np.empty_like(R)
-    ntk_numba._compiled(real)[2](R, S, h, angles)
+    ntk_numba.ntk_loops.angles(R, S, h, ntk_numba.coefficients(R.dtype), angles)
     assert np.abs(angles - np.arctan2(R.astype(float), S.astype(float))).max() < bound
     small = theta < 1e-3
     relative = np.abs(angles[small] / np.arctan2(R[small].astype(float), S[small].astype(float)).clip(1e-30) - 1)
     assert relative[theta[small] > 0].max() < 4 * np.finfo(real).eps
+
+
+KEPT = """
+import torch
+from agop_dnc.kernels import ntk_loops
+from agop_dnc.kernels.ntk import ConvolutionalNTK
+
+X = torch.ones(2, 1, 5, 5)
+print(float(ConvolutionalNTK(3, 2, "numba").matrix(X, X)[0, 1]), sum(ntk_loops.entries.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.parametrize("place", ["a folder", "nowhere"])
+def test_compiled_loops_are_kept_for_the_next_process_where_there_is_a_place(place, tmp_path):
+    pytest.importorskip("numba")
+    # Without these classes, numba finds no folder that it may write to.
+    before = "" if place == "a folder" else "from numba.core import caching; caching.CacheImpl._locator_classes = []"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": str(REPOSITORY / "src")}
+    command = [sys.executable, "-c", before + KEPT]
+    said = [subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout for _ in "12"]
+    values, hits = zip(*(line.split() for line in said), strict=True)
+    assert values[0] == values[1]
+    assert hits == (("0", "1") if place == "a folder" else ("0", "0"))
+
+
+def test_compiled_loops_take_nothing_from_other_modules():
+    """numba would not notice an edit of them, and run what it compiled before it."""
+    tree = ast.parse((REPOSITORY / "src" / "agop_dnc" / "kernels" / "ntk_loops.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert imports
+    assert not [node for node in imports if isinstance(node, ast.ImportFrom) and (node.level or "agop" in node.module)]
+    assert not [
+        alias for node in imports if isinstance(node, ast.Import) for alias in node.names if "agop" in alias.name
+    ]
 
 
 @pytest.mark.parametrize(("terms", "bound"), [(6, 2e-8), (11, 2e-15)])
