@@ -24,6 +24,7 @@ MODULES = {
 def forget():
     """Forget all that was read, as a new process has."""
     code._parsed.cache_clear()
+    code._file.cache_clear()
     code._KEPT.clear()
     code._USED.clear()
 
@@ -53,6 +54,7 @@ def tree(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         code._parsed.cache_clear()
+        code._file.cache_clear()
         return code.code_of(script, source)
 
     hashed.script, hashed.source = script, source

@@ -69,7 +69,7 @@ if workflow.is_main_process:
     folder_lock = try_lock(".snakemake/agop_dnc.lock")
     for lock in Path(".snakemake/locks").glob("*.lock") if folder_lock else []:
         lock.unlink(missing_ok=True)
-code.remember(".snakemake/agop_dnc.code")
+code.remember(REPOSITORY / ".snakemake" / "agop_dnc.code")
 
 
 def code_of(path):

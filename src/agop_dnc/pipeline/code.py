@@ -187,21 +187,23 @@ def _files(base: list[str], name: str | None, source: Path) -> Iterator[Path]:
         yield _module(source.joinpath(*base[:length]), ".".join(base))
     if name is not None:
         inner = source.joinpath(*base, name)
-        if _exists(inner):
+        if _file(inner) is not None:
             yield _module(inner, f"{'.'.join(base)}.{name}")
         elif len(base) == 1:
             raise ValueError(f"'{name}' is no module of {_PACKAGE}; import it from the module that defines it")
 
 
-def _exists(path: Path) -> bool:
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
-
-
 def _module(path: Path, name: str) -> Path:
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.exists():
-            return file
-    raise ValueError(f"there is no module '{name}'")
+    file = _file(path)
+    if file is None:
+        raise ValueError(f"there is no module '{name}'")
+    return file
+
+
+@cache
+def _file(path: Path) -> Path | None:
+    """Return the file of a module or package, if there is one."""
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
 
 
 class _WithoutDocstrings(ast.NodeTransformer):
