@@ -30,7 +30,7 @@ settings.load_profile("repeatable")
 # Files with whole runs first, so that the workers end together; a run that a file waits for is made in another worker meanwhile.
 LONGEST = (
     *("test_run.py", "test_instructions.py", "test_input.py", "test_reruns.py", "test_conformance.py"),
-    *("test_site.py", "test_module.py", "test_tutorials.py", "test_job_list.py"),
+    *("test_site.py", "test_module.py", "test_job_list.py"),
 )
 
 
@@ -145,6 +145,12 @@ def finished(shared, snakemake):
 def tiny(shared, snakemake):
     """A finished run of all studies that the test configuration leaves out, as small as they can be. Only to be read."""
     return shared("tiny", _running(snakemake, configfile=TINY))
+
+
+@pytest.fixture(scope="session")
+def tutorials(shared):
+    """A folder for the executed tutorials, which the site shows and the tests read."""
+    return shared("tutorials", lambda folder: "")
 
 
 def made(folder):

@@ -11,8 +11,24 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from agop_dnc.files import locked, write_text
+
 TIMEOUT = 600  # seconds that a cell may take on a busy machine
 _PROCESSOR_TIME = "import time; print(time.process_time())"
+
+
+def executed(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
+    """Return an executed notebook and its processor time, from the folder that AGOP_DNC_TUTORIALS names if it has been there before."""
+    if "AGOP_DNC_TUTORIALS" not in os.environ:
+        return execute(source, folder)
+    kept = Path(os.environ["AGOP_DNC_TUTORIALS"], source.name)
+    with locked(kept.with_suffix(".lock")):
+        if not kept.exists():
+            notebook, seconds = execute(source, folder)
+            notebook.metadata["seconds"] = seconds
+            write_text(kept, nbformat.writes(notebook))
+    notebook = nbformat.read(kept, as_version=4)
+    return notebook, notebook.metadata.pop("seconds")
 
 
 def execute(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:

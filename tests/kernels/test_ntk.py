@@ -308,12 +308,13 @@ def test_fused_angle_is_within_its_bound(real, bound):
 
 
 KEPT = """
-import torch
-from agop_dnc.kernels import ntk_loops
-from agop_dnc.kernels.ntk import ConvolutionalNTK
+import numpy as np
+from agop_dnc.kernels import ntk_loops, ntk_numba
 
-X = torch.ones(2, 1, 5, 5)
-print(float(ConvolutionalNTK(3, 2, "numba").matrix(X, X)[0, 1]), sum(ntk_loops.entries.stats.cache_hits.values()))
+one = np.ones(1)
+theta = one.copy()
+ntk_loops.angles(one, one, np.sqrt(2 * one), ntk_numba.coefficients(one.dtype), theta)
+print(float(theta[0]), sum(ntk_loops.angles.stats.cache_hits.values()))
 """
 
 
@@ -327,6 +328,7 @@ def test_compiled_loops_are_kept_for_the_next_process_where_there_is_a_place(pla
     said = [subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout for _ in "12"]
     values, hits = zip(*(line.split() for line in said), strict=True)
     assert values[0] == values[1]
+    assert float(values[0]) == pytest.approx(math.pi / 4, abs=2.5e-15)
     assert hits == (("0", "1") if place == "a folder" else ("0", "0"))
 
 

@@ -21,13 +21,14 @@ OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElemen
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, tutorials):
     """Return the site's folder: the one that AGOP_DNC_SITE names, or a new one."""
     if "AGOP_DNC_SITE" in os.environ:
         return REPOSITORY / os.environ["AGOP_DNC_SITE"]
     pytest.importorskip("mkdocs", reason="MkDocs is not installed: the site was not built")
     folder = tmp_path_factory.mktemp("site") / "site"
     environment = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'src'}", "NO_MKDOCS_2_WARNING": "1"}
+    environment["AGOP_DNC_TUTORIALS"] = str(tutorials)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -5,22 +5,19 @@ import re
 import pytest
 from conftest import REPOSITORY
 
-from website.tutorials import execute, markdown_of
+from website.tutorials import executed, markdown_of
 
 SOURCES = sorted((REPOSITORY / "docs/tutorials").glob("*.ipynb"))
 
 
-@pytest.fixture(scope="module")
-def executed():
-    """Return a notebook by its name, executed once, and its processor time."""
-    done = {}
+@pytest.fixture(autouse=True)
+def _kept(tutorials, monkeypatch):
+    monkeypatch.setenv("AGOP_DNC_TUTORIALS", str(tutorials))
 
-    def of(name):
-        if name not in done:
-            done[name] = execute(REPOSITORY / f"docs/tutorials/{name}.ipynb", REPOSITORY)
-        return done[name]
 
-    return of
+def notebook_of(name):
+    """Return a tutorial, executed, and its processor time."""
+    return executed(REPOSITORY / f"docs/tutorials/{name}.ipynb", REPOSITORY)
 
 
 def shown(notebook):
@@ -37,8 +34,8 @@ def row(text, name):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_tutorial_runs_in_under_a_minute(executed, source):
-    notebook, seconds = executed(source.stem)
+def test_tutorial_runs_in_under_a_minute(source):
+    notebook, seconds = notebook_of(source.stem)
     assert seconds < 60  # of its processor time, so that a busy machine changes nothing
     page, pictures = markdown_of(notebook, source.stem)
     assert page.startswith("# ")
@@ -46,14 +43,14 @@ def test_tutorial_runs_in_under_a_minute(executed, source):
     assert "Traceback" not in page
 
 
-def test_page_of_deep_rfm_agrees_with_the_library(executed):
-    table = shown(executed("deep_rfm")[0]).split("relative difference\n")[1]
+def test_page_of_deep_rfm_agrees_with_the_library():
+    table = shown(notebook_of("deep_rfm")[0]).split("relative difference\n")[1]
     differences = [float(line.split()[3]) for line in table.splitlines()[:6]]
     assert max(differences) < 1e-9
 
 
-def test_both_networks_of_the_tutorial_on_collapse_have_fitted(executed):
-    text = shown(executed("collapse")[0])
+def test_both_networks_of_the_tutorial_on_collapse_have_fitted():
+    text = shown(notebook_of("collapse")[0])
     assert row(text, "trained")[0] >= 0.99
     assert row(text, "trained, random labels")[0] >= 0.99
     excess = text.split("excess\n")[1]
@@ -62,14 +59,14 @@ def test_both_networks_of_the_tutorial_on_collapse_have_fitted(executed):
     assert row(nc2, "trained")[0] > row(nc2, "random directions, median")[0]
 
 
-def test_rfm_learns_the_product_and_finds_its_columns(executed):
-    text = shown(executed("rfm_table")[0])
+def test_rfm_learns_the_product_and_finds_its_columns():
+    text = shown(notebook_of("rfm_table")[0])
     assert row(text, "R² after 0 iterations")[0] < 0.5 < 0.8 < row(text, "R² after 5 iterations")[0]
     columns = text.split("diagonal of M\ncolumn")[1].splitlines()[1:3]
     assert {line.split()[0] for line in columns} == {"0", "1"}
 
 
-def test_root_of_the_agop_lowers_nc1_in_the_reproduced_figure(executed):
-    text = shown(executed("one_figure")[0])
+def test_root_of_the_agop_lowers_nc1_in_the_reproduced_figure():
+    text = shown(notebook_of("one_figure")[0])
     assert row(text, "share of layers in which M½ lowers NC1") == [1.0]
     assert row(text, "share of layers in which Φ raises it") == [1.0]

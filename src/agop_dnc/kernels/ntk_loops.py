@@ -63,7 +63,7 @@ def _sine(product, s, real, parallel):
     return math.sqrt(real(squared))
 
 
-@_compiled()
+@_compiled(kept=True)
 def angles(R, S, h, coefficients, theta):
     """Put θ = atan2(R, S) in place, with h = √(R² + S²)."""
     for p in range(R.size):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...notes import Facts, title
 from ..judging import LEAST_SEEDS, interval
+from ..sentences import percent
 from .quantities import CRITERIA, KINDS, last_stages, said
 
 _TRAININGS = {"star": "with the star", "plain": "without"}
@@ -223,7 +224,7 @@ def _ticket_lines(rows: pd.DataFrame) -> Iterator[str]:
     kept = rows[(rows.choice == "threshold") & (rows.criterion == "agop") & (rows.metric == "share")].value
     yield (
         f"- {name}: accuracy is {said(whole)} with all pixels (on training images {fitted.mean():.3f}); with those whose AGOP diagonal exceeds {above.level.iloc[0]:g} of the largest, "
-        f"{said(kept)} of all, it is {said(above[above.criterion == 'agop'].value)}, with as many random ones "
+        f"{percent(kept)} of all, it is {said(above[above.criterion == 'agop'].value)}, with as many random ones "
         f"{said(above[above.criterion == 'random'].value)}."
     )
     for other in ("random", "nfm", "variance"):
