@@ -1,10 +1,12 @@
 """Rendered notebooks: formulas as MathML, which browsers draw without a network, and pages."""
 
 import re
+import tomllib
 import xml.etree.ElementTree as ElementTree
 
 import nbformat
 import pytest
+from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,13 @@ def test_each_formula_becomes_one_element_and_the_text_between_stays(parts, end)
         parsed = ElementTree.fromstring(element)
         assert parsed.get("display") == ("block" if block else "inline")
         assert parsed.tag.endswith("math")
+
+
+def test_the_pipeline_installs_what_papermill_writes_parameters_with():
+    """Else the same run would leave other bytes where Black happens to be installed."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    needed = {re.match(r"[\w-]+", name)[0] for name in project["project"]["optional-dependencies"]["pipeline"]}
+    assert {"black", "papermill"} <= needed
 
 
 @given(formulas)

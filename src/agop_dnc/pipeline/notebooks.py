@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import black  # noqa: F401 (papermill writes parameters with it where it is there, and so in other bytes where it is not)
 import nbformat
 import papermill
 from latex2mathml.converter import convert
