@@ -30,7 +30,7 @@ settings.load_profile("repeatable")
 # Files with whole runs first, so that the workers end together; a run that a file waits for is made in another worker meanwhile.
 LONGEST = (
     *("test_run.py", "test_instructions.py", "test_input.py", "test_reruns.py", "test_conformance.py"),
-    *("test_site.py", "test_module.py", "test_job_list.py"),
+    *("test_site.py", "test_module.py", "test_job_list.py", "test_tutorials.py"),
 )
 
 

@@ -18,7 +18,10 @@ _PROCESSOR_TIME = "import time; print(time.process_time())"
 
 
 def executed(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
-    """Return an executed notebook and its processor time, from the folder that AGOP_DNC_TUTORIALS names if it has been there before."""
+    """Execute a notebook as :func:`execute`, or read it from the folder that AGOP_DNC_TUTORIALS names if it was executed there.
+
+    A notebook is found there by the notebook's name alone, so the folder must be new for each session of tests.
+    """
     if "AGOP_DNC_TUTORIALS" not in os.environ:
         return execute(source, folder)
     kept = Path(os.environ["AGOP_DNC_TUTORIALS"], source.name)

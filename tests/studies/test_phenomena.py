@@ -366,8 +366,8 @@ def test_sentence_on_tickets_compares_seed_by_seed():
     said = notes.ticket_sentences(pd.DataFrame(records))
     assert "Digits, RFM: accuracy is 0.925 with all pixels (on training images 1.000)" in said
     assert "25 % of all, it is 0.825, with as many random ones 0.525" in said
-    assert "AGOP less random, in points of accuracy: +30.0 at 10% of the pixels." in said
-    assert "AGOP less largest variance, in points of accuracy: +10.0 at 10% of the pixels." in said
+    assert "AGOP less random, in points of accuracy: +30.0 at 10 % of the pixels." in said
+    assert "AGOP less largest variance, in points of accuracy: +10.0 at 10 % of the pixels." in said
     assert "NFM" not in said
 
 

@@ -1,12 +1,12 @@
 r"""The CNTK's inner loops for the CPU, compiled by numba: all layers of one pair stay in the first-level cache.
 
 What is computed is what :mod:`.ntk` says; `_angle` is θ = atan2(R, S) by a polynomial, so that loops over positions become
-vector instructions. With a = |S| and h = √(R² + a²) = √(NN′),
+vector instructions. With a = |S| and √(NN′) = √(R² + a²),
 
-    ψ = atan(min(R, a) / max(R, a)) = 2 atan(m),   m = min(R, a) / (max(R, a) + h) ≤ tan(π/8),
+    ψ = atan(min(R, a) / max(R, a)) = 2 atan(m),   m = min(R, a) / (max(R, a) + √(NN′)) ≤ tan(π/8),
 
-θ is ψ or π/2 − ψ, and π minus that if S < 0; at R = S = 0 it comes out as π/2. atan(√t)/√t is 1 + t·h(t), where
-`coefficients` are those of h in the precision of T, highest first; pairs with R² ≤ `parallel`·NN′ count as parallel.
+θ is ψ or π/2 − ψ, and π minus that if S < 0; at R = S = 0 it comes out as π/2. With t = m², atan(m)/m is 1 + t·p(t);
+`coefficients` are those of p, highest first, in the precision of the angles. Pairs with R² ≤ `parallel`·NN′ count as parallel.
 
 numba keeps compiled loops on disk until this file changes. It does not look at others, so nothing that is compiled here may
 come from another module: what does is an argument.
@@ -18,25 +18,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, cast
 
 import numba  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import numpy as np
+
+from .numba_cache import keep
 
 # No reordering of sums: NN′ − S² is taken as a product that must not be multiplied out.
 _ELEMENTWISE = frozenset({"contract", "nsz", "nnan", "ninf", "arcp"})
 
 
 def _compiled(reordered: frozenset[str] = frozenset(), kept: bool = False, **options: Any) -> Callable[..., Any]:
-    """Return a decorator that has numba compile a loop, and keep it for the next process where there is a place for it."""
+    """Return a decorator that has numba compile a loop, and keep it on disk if some folder can be written to."""
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         fastmath = set(_ELEMENTWISE | reordered)
         loop: Any = numba.njit(fastmath=fastmath, nogil=True, error_model="numpy", **options)(function)
         if kept:
-            with suppress(RuntimeError):  # there is no folder that can be written to
-                loop.enable_caching()
+            keep(loop)
         return cast("Callable[..., Any]", loop)
 
     return compiled
@@ -51,7 +51,7 @@ def _angle(r, s, h, real, coefficients):
     for c in coefficients:
         polynomial = polynomial * t + c
     psi = m + m
-    psi += psi * (t * polynomial)
+    psi += psi * (t * polynomial)  # the 1 is added last, in one rounding with the product
     acute = psi if r < a else real(math.pi / 2) - psi
     return acute if s >= real(0) else real(math.pi) - acute
 

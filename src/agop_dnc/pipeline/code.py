@@ -17,14 +17,22 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from agop_dnc.files import write_text
+from agop_dnc.files import locked, write_text
 
 _PACKAGE = "agop_dnc"
 
 # An import: the dots before it, the module, and the name that is taken from it, if any.
 _Import = tuple[int, str, str | None]
-# What is read off code: its hash, and its imports.
+# What is extracted from code: its hash, and its imports.
 _Read = tuple[str, list[_Import]]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Which code extracts.
+_READER = _digest(sys.version + Path(__file__).read_text(encoding="utf-8"))
 
 
 def code_of(script: str | Path, source: str | Path) -> str:
@@ -62,24 +70,25 @@ def code_of(script: str | Path, source: str | Path) -> str:
 
 
 def remember(file: str | Path) -> None:
-    """Keep in a file what is read off Python code, so that the next process parses only what was edited.
+    """Keep in a file what is extracted from Python code, so that the next process parses only what was edited.
 
-    Parsing the whole library takes a second, and Snakemake reads the rules anew each time it starts. What was read is found
-    again by the hash of a file's text, and counts only for this version of this module and of Python. A file that is damaged
-    or cannot be written is ignored.
+    Parsing the whole library takes a second, and Snakemake reads the rules anew each time it starts. What was extracted is
+    found again by the hash of a file's text, and counts only for this version of this module and of Python. A file that is
+    damaged or cannot be written is ignored.
     """
     file = Path(file)
-    reader = _digest(sys.version + Path(__file__).read_text(encoding="utf-8"))
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["reader"] == reader:
+        if kept["reader"] == _READER:
             _KEPT.update(kept["code"])
     old = set(_KEPT)
 
     def save() -> None:
         if _USED.keys() - old:
             with suppress(OSError):
-                write_text(file, json.dumps({"reader": reader, "code": _USED}))
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with locked(file.with_name(f"{file.name}.lock")):
+                    write_text(file, json.dumps({"reader": _READER, "code": _USED}))
 
     atexit.register(save)
 
@@ -123,7 +132,7 @@ def _import(name: str) -> ModuleType | None:
     return None
 
 
-# What was read off code, by the hash of its text: in an earlier process, and in this one.
+# What was extracted from code, by the hash of its text: in an earlier process, and in this one.
 _KEPT: dict[str, _Read] = {}
 _USED: dict[str, _Read] = {}
 
@@ -147,10 +156,6 @@ def _read_anew(text: str) -> _Read:
     tree = ast.parse(text)
     imports = list(_imports(tree))
     return _digest(ast.unparse(_WithoutDocstrings().visit(tree))), imports
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _imports_of_notebook(path: Path, source: Path) -> tuple[Path, ...]:

@@ -79,7 +79,7 @@ def _row(path: Path, folder: Path) -> dict[str, object]:
 
 def _age() -> float:
     """Return the seconds since this process started."""
-    try:  # in Linux, in ticks since the system started; psutil adds that to a date in whole seconds
+    try:  # on Linux, in ticks since boot; psutil adds them to a boot time in whole seconds
         ticks = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError):

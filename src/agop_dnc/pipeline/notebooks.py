@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import black  # noqa: F401 (papermill writes parameters with it where it is there, and so in other bytes where it is not)
+import black  # noqa: F401 (papermill formats parameters with it if it is installed; without it, notebooks would differ)
 import nbformat
 import papermill
 from latex2mathml.converter import convert
