@@ -36,7 +36,7 @@ def table():
 def test_quantities_are_those_of_the_curves(table):
     found = trends.summarise(table, SERIES, POINTS)
     of_largest = found[(found.n == 4000) & (found.seed == 1)].set_index("quantity").value
-    expected = {"rate": 0.7, "layers": 3, "nc1": 10**-2.1, "nc2": 0.05}
+    expected = {"rate": 0.7, "nc1": 10**-2.1, "nc2": 0.05}
     expected |= {"first_accuracy": 0.8, "best_accuracy": 0.9, "last_accuracy": 0.87}
     assert of_largest.to_dict() == pytest.approx(expected, rel=1e-12)
 
@@ -49,7 +49,14 @@ def test_layers_at_rounding_count_for_nothing(table):
     assert found["rate"] == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize(("quantity", "expected"), [("nc2", 0.2 * 2.0**-5), ("rate", 1.0), ("layers", 3.0)])
+@pytest.fixture
+def deep():
+    """NC1 is rounding (below 1e-12) after 2, 2 and 3 of 4 layers."""
+    rates = dict(zip(POINTS, (5.0, 4.4, 3.8), strict=True))
+    return pd.DataFrame(row for name, rate in rates.items() for row in curve(name, 0, rate, 0.2, [0.8] * 4))
+
+
+@pytest.mark.parametrize(("quantity", "expected"), [("nc2", 0.2 * 2.0**-5), ("rate", 1.0)])
 def test_trend_goes_on_along_the_line(table, quantity, expected):
     found = trends.summarise(table, SERIES, POINTS)
     rows = found[found.quantity == quantity]
@@ -74,13 +81,34 @@ def test_trend_of_an_accuracy_is_a_power_law_of_the_errors():
 def test_sentences_state_the_ends_and_the_trend(table):
     said = notes.found_sentences(trends.summarise(table, SERIES, POINTS), 32_000)
     assert "NC2 goes from 0.2 at n = 1,000 to 0.05 at n = 4,000 (a straight line gives 0.00625 at n = 32,000)" in said
-    # 3 layers of 0.7 decades at 4,000; the lines go on to 3 layers and 1.0.
-    assert (
-        "give 2.1 decades from the start to rounding at n = 4,000, and the two straight lines give 3.0 at n = 32,000"
-        in said
-    )
+    assert "rounding" not in said
     without = notes.found_sentences(trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS), 32_000)
     assert "straight" not in without
+
+
+def test_sentences_say_how_far_the_lines_of_layers_and_fall_agree(deep):
+    said = notes.found_sentences(trends.summarise(deep, SERIES, POINTS), 32_000)
+    # 3 layers of 3.8 decades at 4,000; lines against log n go on from 0, 1 and 2 to 5 doublings.
+    assert "the number of layers before NC1 is rounding goes from 2 at n = 1,000 to 3 at n = 4,000" in said
+    layers, fall = (np.polyval(np.polyfit([0, 1, 2], values, 1), 5) for values in ([2, 2, 3], [5.0, 4.4, 3.8]))
+    assert (
+        "give 11.4 decades from the start to rounding at n = 4,000, and the two straight lines give "
+        f"{layers * fall:.1f} at n = 32,000" in said
+    )
+
+
+def test_a_size_whose_nc1_is_not_rounding_in_the_end_has_no_number_of_layers(deep):
+    """What its last layer says is a lower bound, and no point of a trend."""
+    unfinished = pd.concat([deep[deep.dataset != "large"], pd.DataFrame(curve("large", 0, 2.0, 0.2, [0.8] * 4))])
+    found = trends.summarise(unfinished, SERIES, POINTS)
+    assert found[found.quantity == "layers"].n.tolist() == [1000, 2000]
+    said = notes.found_sentences(found, 32_000)
+    assert "the last layer's NC1 is 1e-08 at n = 4,000" in said
+    assert "At n = 4,000 NC1 is not yet rounding at the last layer." in said
+    assert "At n = 4,000 NC1 is not yet rounding at the last layer." in notes.caption(found, 32_000)
+    drawn = figures.sizes_figure(found, notes.panels(found), trends.random_nc2(unfinished, SERIES), 32_000, "caption")
+    assert drawn.axes[1].get_title() == "layers before NC1 is rounding"
+    assert list(drawn.axes[1].lines[0].get_xdata()) == [1000, 2000]
 
 
 def test_curves_that_are_rounding_at_once_have_no_fall_to_speak_of():
@@ -101,13 +129,11 @@ def test_figure_shows_every_size_and_the_target(table):
     assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["1k", "2k", "4k", "32k"]
 
 
-def test_figure_counts_layers_where_nc1_is_rounding_in_the_end(table):
-    deep = table.assign(value=table.value.where(table.metric != "nc1", table.value**7))
+def test_figure_counts_layers_where_nc1_is_rounding_in_the_end(deep):
     found = trends.summarise(deep, SERIES, POINTS)
     drawn = figures.sizes_figure(found, notes.panels(found), trends.random_nc2(deep, SERIES), 32_000, "caption")
     assert drawn.axes[1].get_title() == "layers before NC1 is rounding"
-    assert list(drawn.axes[1].lines[0].get_ydata()) == [3, 2, 2]  # 0.5, 0.6 and 0.7 decades per layer, sevenfold
-    assert "the number of layers before NC1 is rounding goes from 3" in notes.found_sentences(found, 32_000)
+    assert list(drawn.axes[1].lines[0].get_ydata()) == [2, 2, 3]
 
 
 @pytest.mark.parametrize(

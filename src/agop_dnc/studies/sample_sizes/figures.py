@@ -44,7 +44,7 @@ def sizes_figure(
 ) -> Figure:
     """Draw a row per (series, activation) against n: the fall of NC1 per layer, its end, the last NC2, and the test accuracy.
 
-    The end of NC1 is its value at the last layer or, if that is rounding, the number of layers before it is.
+    The end of NC1 is the number of layers before it is rounding or, if it is so for no n, its value at the last layer.
 
     Args:
         found: Rows of :func:`.trends.summarise`.
@@ -58,8 +58,8 @@ def sizes_figure(
     )
     for line, (series, activation) in zip(axes, panels, strict=True):
         own = found[(found.series == series) & (found.activation == activation)]
-        has_floor = (own.quantity == "nc1").sum() == (own.quantity == "layers").sum()
-        chosen = (_PANELS[0], _FLOOR if has_floor else _PANELS[1], *_PANELS[2:])
+        rounds = (own.quantity == "layers").any()
+        chosen = (_PANELS[0], _PANELS[1] if rounds else _FLOOR, *_PANELS[2:])
         for axis, (title, quantities) in zip(line, chosen, strict=True):
             for quantity, (label, colour, marker) in quantities.items():
                 _curve(axis, own[own.quantity == quantity], quantity, label, colour, marker, target)

@@ -28,12 +28,20 @@ def caption(found: pd.DataFrame, target: int) -> str:
     seeds = found.groupby("n").seed.nunique()
     least, most = seeds.min(), seeds.max()
     counted = f"{most} seeds" if least == most else f"{least} to {most} seeds"
+    unfinished = ", ".join(f"{n:,}" for n in _unfinished(found))
     shown = "one seed" if most == 1 else f"means over {counted} with one standard deviation"
     return (
         f"Deep RFMs on the first n = {sizes} training points; {shown}. Dashed: the line "
         f"through the values against log n (NC1, NC2 and shares of errors: through their logarithms), drawn on to n = {target:,} (vertical line). "
         "Dotted: NC2 of random directions (median)."
+        + (f" At n = {unfinished} NC1 is not yet rounding at the last layer." if unfinished else "")
     )
+
+
+def _unfinished(own: pd.DataFrame) -> list[int]:
+    """Return the n at which NC1 is not rounding at the last layer, if it is so at others."""
+    ends = own.groupby("quantity").n.unique()
+    return sorted(int(n) for n in ends["nc1"]) if {"nc1", "layers"} <= set(ends.index) else []
 
 
 def by_size(found: pd.DataFrame) -> pd.DataFrame:
@@ -59,17 +67,21 @@ def found_sentences(found: pd.DataFrame, target: int) -> str:
     lines = []
     for series, activation in panels(found):
         own = found[(found.series == series) & (found.activation == activation)]
-        said = [_sentence(own[own.quantity == quantity], quantity, target) for quantity in _WORDS]
-        lines.append(f"- {series}, {ACTIVATIONS[activation]}: {'; '.join(filter(None, said))}.{_together(own, target)}")
+        said = [_sentence(own[own.quantity == quantity], words, target) for quantity, words in _WORDS.items()]
+        unfinished = "".join(f" At n = {n:,} NC1 is not yet rounding at the last layer." for n in _unfinished(own))
+        told = "; ".join(filter(None, said))
+        lines.append(f"- {series}, {ACTIVATIONS[activation]}: {told}.{unfinished}{_together(own, target)}")
     return "\n".join(lines)
 
 
-def _sentence(rows: pd.DataFrame, quantity: str, target: int) -> str:
+def _sentence(rows: pd.DataFrame, words: str, target: int) -> str:
     if rows.empty:
         return ""
     means = rows.groupby("n").value.mean()
     low, high = means.index.min(), means.index.max()
-    text = f"{_WORDS[quantity]} goes from {short(means[low])} at n = {low:,} to {short(means[high])} at n = {high:,}"
+    if low == high:
+        return f"{words} is {short(means[low])} at n = {low:,}"
+    text = f"{words} goes from {short(means[low])} at n = {low:,} to {short(means[high])} at n = {high:,}"
     if not _has_trend(rows):
         return text
     (value,) = trend(rows, [target])
@@ -83,10 +95,10 @@ def _has_trend(rows: pd.DataFrame) -> bool:
 
 def _together(own: pd.DataFrame, target: int) -> str:
     """Return how far NC1 falls before it is rounding: at the largest n, and at the target if both straight lines held."""
-    falls = own[own.quantity == "rate"]
-    if not _has_trend(falls):
+    counted = own[own.quantity == "layers"]
+    if not _has_trend(counted) or not _has_trend(own[own.quantity == "rate"]):
         return ""
-    n = falls.n.max()
+    n = counted.n.max()
     largest = own[own.n == n].groupby("quantity").value.mean()
     lines = {quantity: trend(own[own.quantity == quantity], [target])[0] for quantity in ("layers", "rate")}
     return (

@@ -3,7 +3,7 @@ r"""Summarise Deep RFMs by the number n of their training points, and draw their
 Of each curve over layers l = 1 … L at X̃ = X M^{1/2}:
 
 - `rate`: decades by which NC1 falls per layer, the slope of log₁₀ NC1 by least squares over the layers above rounding;
-- `layers`: how many layers there are before NC1 is rounding (L, if it never is);
+- `layers`: how many layers there are before NC1 is rounding; none if it is not at layer L;
 - `nc1`, `nc2`: the values at layer L; no `nc1` if it is rounding there;
 - `first_accuracy`, `best_accuracy`, `last_accuracy`: test accuracy of the predictors at layer 1, at the best layer, and of the
   final predictor.
@@ -56,7 +56,7 @@ def _quantities(rows: pd.DataFrame) -> dict[str, float]:
         layers, values = above_rounding(curve.layer, curve.value)
         if len(layers) == len(curve):
             found[metric] = float(values[-1])
-        if metric == "nc1":
+        elif metric == "nc1":
             found["layers"] = len(layers)
         if metric == "nc1" and len(layers) > 1:
             found["rate"] = float(-np.polyfit(layers, np.log10(values), 1)[0])
