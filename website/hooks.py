@@ -19,7 +19,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from website.tutorials import executed, markdown_of
+from website.tutorials import execute_once, markdown_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Files of the repository's root that are pages of the site.
@@ -84,7 +84,7 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def _tutorial(file: File) -> Iterator[tuple[str, str | bytes]]:
     """Yield the page of a notebook and its pictures, each with its name in the site."""
-    notebook, seconds = executed(Path(str(file.abs_src_path)), REPOSITORY)
+    notebook, seconds = execute_once(Path(str(file.abs_src_path)), REPOSITORY)
     log.info("tutorial %s: %.0f s of processor time", file.src_uri, seconds)
     folder, name = PurePosixPath(file.src_uri).parent, PurePosixPath(file.src_uri).stem
     page, pictures = markdown_of(notebook, name)

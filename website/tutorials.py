@@ -17,10 +17,11 @@ TIMEOUT = 600  # seconds that a cell may take on a busy machine
 _PROCESSOR_TIME = "import time; print(time.process_time())"
 
 
-def executed(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
-    """Execute a notebook as :func:`execute`, or read it from the folder that AGOP_DNC_TUTORIALS names if it was executed there.
+def execute_once(source: Path, folder: Path) -> tuple[nbformat.NotebookNode, float]:
+    """Execute a notebook, or read it from the folder that AGOP_DNC_TUTORIALS names if another process has executed it.
 
-    A notebook is found there by the notebook's name alone, so the folder must be new for each session of tests.
+    The folder holds executed notebooks by their names alone, so that each session of tests needs a new one. Arguments and result are
+    those of :func:`execute`.
     """
     if "AGOP_DNC_TUTORIALS" not in os.environ:
         return execute(source, folder)

@@ -184,7 +184,7 @@ def test_only_what_was_edited_is_parsed_by_the_next_process(process):
     assert (again, parsed) == (first, 1)  # what is no longer used is no longer kept
 
 
-def test_imports_that_were_kept_are_followed_anew(process, tree):
+def test_imports_that_were_kept_are_followed_again(process, tree):
     """What a name stands for depends on which files there are."""
     first, _ = process(script="from agop_dnc.inner import d, new\n")
     second, parsed = process(**{"inner__new": "NEW = 1\n"})

@@ -64,6 +64,12 @@ def test_trend_goes_on_along_the_line(table, quantity, expected):
     assert value == pytest.approx(expected, rel=1e-9)
 
 
+def test_trend_of_layers_is_a_line_against_log_n(deep):
+    found = trends.summarise(deep, SERIES, POINTS)
+    (value,) = trends.trend(found[found.quantity == "layers"], [32_000])
+    assert value == pytest.approx(7 / 3 + 4 / 2)  # from a mean of 7/3 at 2,000, half a layer per doubling
+
+
 def test_two_sizes_have_no_trend(table):
     found = trends.summarise(table, {"MNIST": ["small", "large"]}, POINTS)
     with pytest.raises(ValueError, match="3 sizes"):

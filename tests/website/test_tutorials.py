@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import REPOSITORY
 
-from website.tutorials import executed, markdown_of
+from website.tutorials import execute_once, markdown_of
 
 SOURCES = sorted((REPOSITORY / "docs/tutorials").glob("*.ipynb"))
 
@@ -17,7 +17,7 @@ def _kept(tutorials, monkeypatch):
 
 def notebook_of(name):
     """Return a tutorial, executed, and its processor time."""
-    return executed(REPOSITORY / f"docs/tutorials/{name}.ipynb", REPOSITORY)
+    return execute_once(REPOSITORY / f"docs/tutorials/{name}.ipynb", REPOSITORY)
 
 
 def shown(notebook):

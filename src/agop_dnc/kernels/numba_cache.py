@@ -1,7 +1,7 @@
 """Keep loops that numba has compiled on disk, without letting a fault of the disk end a job.
 
-numba itself lets errors in reading or writing through, and writes its index and its data one after the other without a lock, so
-that two processes could leave an index that names the other's data.
+numba itself raises every error in reading or writing its files. It writes an index and then the data, without a lock, so that two
+processes could leave an index that names the wrong data.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls

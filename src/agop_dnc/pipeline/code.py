@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from agop_dnc.files import locked, write_text
+from ..files import locked, write_text
 
 _PACKAGE = "agop_dnc"
 
@@ -31,7 +31,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# Which code extracts.
+# The version of the code that extracts.
 _READER = _digest(sys.version + Path(__file__).read_text(encoding="utf-8"))
 
 
@@ -72,7 +72,7 @@ def code_of(script: str | Path, source: str | Path) -> str:
 def remember(file: str | Path) -> None:
     """Keep in a file what is extracted from Python code, so that the next process parses only what was edited.
 
-    Parsing the whole library takes a second, and Snakemake reads the rules anew each time it starts. What was extracted is
+    Parsing the whole library takes a second, and Snakemake reads the rules each time it starts. What was extracted is
     found again by the hash of a file's text, and counts only for this version of this module and of Python. A file that is
     damaged or cannot be written is ignored.
     """
@@ -145,14 +145,15 @@ def _parsed(path: Path, source: Path) -> tuple[str, tuple[Path, ...]]:
 
 
 def _read(text: str) -> _Read:
-    """Return the hash of code without docstrings and comments, and its imports."""
+    """Return what was extracted from code before, or extract it."""
     key = _digest(text)
     if key not in _USED:
-        _USED[key] = _KEPT[key] if key in _KEPT else _read_anew(text)
+        _USED[key] = _KEPT[key] if key in _KEPT else _extract(text)
     return _USED[key]
 
 
-def _read_anew(text: str) -> _Read:
+def _extract(text: str) -> _Read:
+    """Parse code, and return its hash and its imports."""
     tree = ast.parse(text)
     imports = list(_imports(tree))
     return _digest(ast.unparse(_WithoutDocstrings().visit(tree))), imports

@@ -174,7 +174,7 @@ def star_sentences(table: pd.DataFrame) -> str:
                 f"- {title(dataset)}, {name}: with a star in training, test accuracy is {value('star', 'accuracy_kept')} with it kept, "
                 f"{value('star', 'accuracy_removed')} with it removed and {value('star', 'accuracy_moved')} with it moved; without a star in "
                 f"training, {value('plain', 'accuracy_kept')}, {value('plain', 'accuracy_removed')} and {value('plain', 'accuracy_moved')}. "
-                f"The star's pixels, {100 * chance:.1f} % of all, have {'; they have '.join(shares)}."
+                f"The star's pixels, {percent([chance])} of all, have {'; they have '.join(shares)}."
             )
     return "\n".join(lines)
 
@@ -186,7 +186,7 @@ def bias_sentences(table: pd.DataFrame) -> str:
     for dataset in table.dataset.unique():
         about = table[(table.dataset == dataset) & (table.model == "chance")].groupby("metric").value.mean()
         lines.append(
-            f"- {title(dataset)}: the easy half has {100 * about['agop_share']:.0f} % of the pixels and {100 * about['variance_share']:.1f} % of their variance."
+            f"- {title(dataset)}: the easy half has {percent([about['agop_share']])} of the pixels and {percent([about['variance_share']])} of their variance."
         )
         for model, name in KINDS.items():
             own = rows[(rows.dataset == dataset) & (rows.model == model)]
@@ -236,8 +236,8 @@ def _ticket_lines(rows: pd.DataFrame) -> Iterator[str]:
             continue
         shares = tested[(tested.choice == "share") & (tested.criterion != "all")]
         parts = [
-            f"{_difference(own, other)} at {100 * float(str(level)):.0f} % of the pixels"
-            for level, own in shares.groupby("level", sort=False)
+            f"{_difference(shares[shares.level == level], other)} at {percent([level])} of the pixels"
+            for level in shares.level.unique()
         ]
         yield f"- {name}: AGOP less {CRITERIA[other]}, in points of accuracy: {', '.join(parts)}."
 
