@@ -6,21 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from agop_dnc.models.dufm import (
-    Model,
-    collapse,
-    collapsed_loss,
-    collapsed_minimum,
-    collapsed_start,
-    descend,
-    loss_and_gradients,
-    optimum,
-    polish,
-    random_start,
-    rank,
-    stack,
-    threshold,
-)
+from agop_dnc.models.dufm import Model, collapse, descend, loss_and_gradients, polish, random_start, rank, stack
+from agop_dnc.models.dufm_collapsed import collapsed_loss, collapsed_minimum, collapsed_start, optimum, threshold
 from agop_dnc.studies.unconstrained_features import backbone
 from agop_dnc.studies.unconstrained_features import rows as unconstrained_features_rows
 

@@ -9,21 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...models.dufm import (
-    Model,
-    Parameters,
-    collapse,
-    collapsed_minimum,
-    collapsed_start,
-    descend,
-    layer_inputs,
-    optimum,
-    polish,
-    random_start,
-    rank,
-    stack,
-    threshold,
-)
+from ...models.dufm import Model, Parameters, collapse, descend, layer_inputs, polish, random_start, rank, stack
+from ...models.dufm_collapsed import collapsed_minimum, collapsed_start, optimum, threshold
 from ...pipeline.tables import Row, prediction
 from . import backbone
 
